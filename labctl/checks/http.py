@@ -1,0 +1,74 @@
+"""HTTP by curl: one request, or the same again with the ETag it got."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import Any
+
+_BODY_LIMIT = 200_000
+
+
+def ask(request: dict[str, Any]) -> dict[str, Any]:
+    """What came back for ``url``: status, location, headers, body, address, or an error.
+
+    ``connect`` is a host to connect to instead of the URL's, ``conditional`` asks a second
+    time with If-None-Match (RFC 9110 section 13.1.2), ``follow`` follows redirects, ``method``,
+    ``headers`` and ``body`` are what they say, ``cacert`` another trust store.
+    """
+    seen = _fetch(request, {})
+    if request.get("conditional") and "error" not in seen:
+        etag = seen["headers"].get("etag")
+        if not etag:
+            return {"error": "the first answer has no ETag"}
+        seen = _fetch(request, {"If-None-Match": etag})
+    return seen
+
+
+def _fetch(request: dict[str, Any], more: dict[str, str]) -> dict[str, Any]:
+    command = ["curl", "--silent", "--show-error", "--include", "--max-time", "15",
+               "--write-out", "\n%{http_code} %{http_version} %{url_effective}"]  # fmt: skip
+    if request.get("connect"):
+        command += ["--connect-to", f"::{request['connect']}:"]
+    if request.get("follow"):
+        command += ["--location"]
+    if request.get("cacert"):
+        command += ["--cacert", request["cacert"]]
+    if request.get("version"):
+        command += [f"--http{request['version']}"]
+    if request.get("method") == "HEAD":
+        command += ["--head"]
+    elif request.get("method"):
+        command += ["--request", request["method"]]
+    for name, value in {**request.get("headers", {}), **more}.items():
+        command += ["--header", f"{name}: {value}"]
+    body = request.get("body")
+    if body is not None:
+        command += ["--data-binary", "@-"]
+    done = subprocess.run([*command, "--", request["url"]], input=(body or "").encode(),
+                          capture_output=True, check=False)  # fmt: skip
+    if done.returncode != 0:
+        return {"error": done.stderr.decode(errors="replace").strip()}
+    return _parsed(done.stdout.decode(errors="replace"))
+
+
+def _parsed(output: str) -> dict[str, Any]:
+    answer, _, told = output.rpartition("\n")
+    status, version, url = told.split(" ", 2)
+    head, body = "", answer
+    while re.match(r"HTTP/[0-9.]+ ", body):
+        head, _, body = body.replace("\r\n\r\n", "\n\n", 1).partition("\n\n")
+    headers = {}
+    for line in head.splitlines()[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            headers[name.strip().lower()] = value.strip()
+    return {
+        "status": int(status),
+        "version": version,
+        "url": url,
+        "headers": headers,
+        "location": headers.get("location", ""),
+        "type": headers.get("content-type", ""),
+        "body": body[:_BODY_LIMIT],
+    }

@@ -1,0 +1,88 @@
+"""Arguments and steps that several verbs share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from labctl.spec.fields import Name, Port, Wrong
+
+if TYPE_CHECKING:
+    from labctl.engines.compose import Engine
+    from labctl.session import Choices, Session
+
+
+def lab_argument(parser: argparse.ArgumentParser) -> None:
+    """The lab, by name or path."""
+    parser.add_argument("lab", metavar="LAB", help="name of a lab, its folder or its lab.yml")
+
+
+def json_argument(parser: argparse.ArgumentParser) -> None:
+    """Output for scripts."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def choice_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command line may say over the lab file."""
+    parser.add_argument("--name", type=_name, help="bring the lab up under another name")
+    parser.add_argument("--http", type=_port, metavar="PORT", help="the host's port for HTTP (80)")
+    parser.add_argument("--https", type=_port, metavar="PORT", help="its port for HTTPS (443)")
+    parser.add_argument(
+        "--public", action=argparse.BooleanOptionalAction, default=None,
+        help="publish on all addresses of the host, not only on its loopback",
+    )  # fmt: skip
+
+
+def choices(options: argparse.Namespace) -> Choices:
+    """The choices made on the command line."""
+    from labctl.session import Choices
+
+    return Choices(options.name, options.http, options.https, options.public)
+
+
+def _port(text: str) -> int:
+    try:
+        value: int = Port().read(text)
+    except Wrong as wrong:
+        raise argparse.ArgumentTypeError(wrong.message) from None
+    return value
+
+
+def _name(text: str) -> str:
+    try:
+        value: str = Name().read(text)
+    except Wrong as wrong:
+        raise argparse.ArgumentTypeError(f"{wrong.message} ({wrong.hint})") from None
+    return value
+
+
+def container_of(engine: Engine, lab: str, machine: str) -> str:
+    """The container of a running machine; LabctlError that names those that there are."""
+    from labctl.errors import LabctlError
+    from labctl.execute import running
+    from labctl.spec.problems import nearest
+
+    found = running(engine, lab)
+    if not found:
+        raise LabctlError(f"{lab} is not up", f"`labctl up {lab}` brings it up")
+    if machine not in found:
+        raise LabctlError(
+            f"{lab} has no running machine '{machine}'", nearest(machine, found), status=2
+        )
+    return found[machine]
+
+
+def lab_name(target: str) -> str:
+    """The name of the lab that a word means: a running lab's own, else its lab file's."""
+    from labctl.engines.compose import Engine
+
+    if "/" not in target and Engine().containers(target):
+        return target
+    return session_of(target).name
+
+
+def session_of(target: str) -> Session:
+    """A lab to look at; nothing is written."""
+    from labctl.session import Session
+
+    return Session(target, dry=True)

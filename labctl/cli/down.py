@@ -1,0 +1,33 @@
+"""``labctl down``."""
+
+from __future__ import annotations
+
+import argparse
+
+from labctl.cli import common
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    common.lab_argument(parser)
+    parser.add_argument("--keep-data", action="store_true", help="keep mail, databases, zones")
+    parser.add_argument(
+        "--purge", action="store_true", help="forget the lab's CA, keys and secrets as well"
+    )
+    common.json_argument(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Take it down, verify that nothing is left, and say so."""
+    from labctl.cli.output import say_json
+    from labctl.takedown import take_down
+
+    done = take_down(options.lab, keep_data=options.keep_data, purge=options.purge)
+    if options.json:
+        say_json({"lab": done.lab, "removed": done.removed, "kept": done.kept})
+        return 0
+    removed = ", ".join(f"{n} {what}" for what, n in done.removed.items() if n)
+    print(f"{done.lab} is down: {removed or 'nothing was up'}; nothing is left behind")
+    for what in done.kept:
+        print(f"kept: {what}")
+    return 0

@@ -1,0 +1,107 @@
+"""What there is after ``up``: sites, services, accounts, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from labctl.cli.output import paint, table
+
+if TYPE_CHECKING:
+    from labctl.bring import Planned
+    from labctl.model import Lab, Site
+    from labctl.session import Session
+
+
+def text(planned: Planned) -> str:
+    """The table that ``up`` ends with."""
+    session = planned.session
+    parts = [_headline(planned)]
+    rows = [(site.name, url(site, session.lab), site.service, _tls(site))
+            for site in session.lab.sites]  # fmt: skip
+    if rows:
+        parts.append(table(rows, ("SITE", "URL ON THIS HOST", "SERVICE", "TLS")))
+    parts.append(table(_services(session.lab), ("SERVICE", "KIND", "ADDRESS", "PORTS")))
+    if session.lab.accounts:
+        parts.append(table(_accounts(session), ("ACCOUNT", "PASSWORD", "SERVICE")))
+    parts += [*_drift(planned), _next(session)]
+    return "\n\n".join(parts)
+
+
+def as_json(planned: Planned) -> dict[str, Any]:
+    """The same for scripts."""
+    session = planned.session
+    return {
+        "lab": session.name,
+        "domain": session.lab.domain,
+        "changed": [change.machine for change in planned.plan.changes],
+        "sites": [{"name": s.name, "host": s.host, "url": url(s, session.lab), "tls": s.tls,
+                   "service": s.service} for s in session.lab.sites],
+        "services": [{"name": n, "kind": k, "address": a, "ports": p}
+                     for n, k, a, p in _services(session.lab)],
+        "accounts": [{"login": login, "service": service}
+                     for login, _, service in _accounts(session)],
+        "drift": [{"machine": d.machine, "path": d.path, "conflict": d.conflict}
+                  for d in planned.plan.drift],
+    }  # fmt: skip
+
+
+def url(site: Site, lab: Lab) -> str:
+    """A site's address in a browser on the host."""
+    host = next(name for name in site.names if name.endswith("localhost"))
+    if site.tls == "none":
+        scheme, port, usual = "http", lab.publishing.http, 80
+    else:
+        scheme, port, usual = "https", lab.publishing.https, 443
+    return f"{scheme}://{host}{'' if port == usual else f':{port}'}/"
+
+
+def _headline(planned: Planned) -> str:
+    session, plan = planned.session, planned.plan
+    title = f"{session.name}: {session.lab.title}" if session.lab.title else session.name
+    said = "nothing to change" if plan.empty else f"{len(plan.changes)} of "\
+        f"{len(session.lab.machines)} machines changed"  # fmt: skip
+    return paint(title, "bold") + f" is up ({said})"
+
+
+def _tls(site: Site) -> str:
+    words = {"ca": "lab's CA", "self-signed": "self-signed", "none": "none"}[site.tls]
+    return words if site.http == "redirect" or site.tls == "none" else f"{words}, HTTP: {site.http}d"
+
+
+def _services(lab: Lab) -> Iterable[tuple[str, str, str, str]]:
+    for service in lab.services.values():
+        ports = " ".join(f"{port}/{name}" for name, port in service.expansion.ports.items())
+        yield service.name, service.kind, lab.address_of(service.name), ports
+
+
+def _accounts(session: Session) -> Iterable[tuple[str, str, str]]:
+    for want in session.lab.accounts:
+        service, _, login = want.name.partition("/")
+        yield f"{login}@{session.lab.domain}", session.kept.secrets[want.name], service
+
+
+def _drift(planned: Planned) -> Iterable[str]:
+    if planned.plan.drift:
+        yield drift(planned.plan.drift, planned.session.name)
+
+
+def drift(found: Iterable[Any], lab: str) -> str:
+    """Files changed by hand, and how to put them back."""
+    lines = [f"  {d.machine}:{d.path}" + ("  (the lab has changed it too)" if d.conflict else "")
+             for d in found]  # fmt: skip
+    return (
+        "changed by hand on its machine, and kept:\n" + "\n".join(lines)
+        + f"\n`labctl plan {lab} --diff` shows how, `labctl up {lab} --reset MACHINE:PATH` puts one back"
+    )  # fmt: skip
+
+
+def _next(session: Session) -> str:
+    lab = session.lab
+    first = url(lab.sites[0], lab) if lab.sites else "the lab has no site yet"
+    rows = [
+        ("open a site", first),
+        ("trust the CA", f"labctl ca trust {session.name}"),
+        ("run the checks", f"labctl check {session.name}"),
+    ]
+    return table(rows)

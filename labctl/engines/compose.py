@@ -1,0 +1,183 @@
+"""The engine: Docker with Compose v2. Observes and executes; decides nothing.
+
+``up`` and ``down`` of the rendered stack go through the Compose command line, everything else
+through the Docker SDK.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labctl.engines import connect, plain_reason
+from labctl.errors import LabctlError
+from labctl.plan import Observation, SeenMachine
+from labctl.render.compose import LABEL, project
+
+_SCRIPTS = "/usr/lib/labctl"
+_CONFIG_HASH = "com.docker.compose.config-hash"
+_THREADS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A command that ended on a machine."""
+
+    status: int
+    output: str
+
+
+class Engine:
+    """One connection to Docker, made when it is first needed."""
+
+    def __init__(self) -> None:
+        self._client: Any = None
+
+    @property
+    def client(self) -> Any:
+        """The Docker SDK's client."""
+        if self._client is None:
+            self._client = connect()
+        return self._client
+
+    def containers(self, lab: str = "") -> list[dict[str, Any]]:
+        """The containers of one lab, or of all labs, running or not."""
+        label = f"{LABEL}.lab={lab}" if lab else f"{LABEL}.lab"
+        found: list[dict[str, Any]] = self.client.api.containers(
+            all=True, filters={"label": [label, f"{LABEL}.machine"]}
+        )
+        return found
+
+    def observe(self, lab: str) -> Observation:
+        """What there is of a lab: containers, and what each running machine says of itself."""
+        containers = self.containers(lab)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            machines = list(pool.map(self._seen, containers))
+        state = containers[0]["Labels"].get(f"{LABEL}.state", "") if containers else ""
+        return Observation({machine.name: machine for machine in machines}, state)
+
+    def _seen(self, container: Mapping[str, Any]) -> SeenMachine:
+        labels = container["Labels"]
+        running = container["State"] == "running"
+        seen = SeenMachine(
+            name=labels[f"{LABEL}.machine"],
+            container=container["Id"],
+            running=running,
+            definition=labels.get(_CONFIG_HASH, ""),
+        )
+        if not running:
+            return seen
+        finished = self.exec(container["Id"], [f"{_SCRIPTS}/observe"])
+        return _told(seen, finished.output) if finished.status == 0 else seen
+
+    def exec(self, container: str, command: Sequence[str], user: str = "root") -> Finished:
+        """Run a command in a container and wait for its end; output and errors together."""
+        import docker.errors
+
+        api = self.client.api
+        try:
+            handle = api.exec_create(container, list(command), user=user)
+            output = api.exec_start(handle)
+            status = api.exec_inspect(handle)["ExitCode"]
+        except docker.errors.APIError as error:
+            return Finished(255, plain_reason(error))
+        return Finished(255 if status is None else status, output.decode(errors="replace"))
+
+    def wait(
+        self, containers: Mapping[str, str], seconds: int, done: Callable[[str, Finished], None]
+    ) -> dict[str, Finished]:
+        """Wait until the daemons of these machines (name → container) answer, at most so long.
+
+        One exec a machine, which probes by itself; ``done`` is told as each ends.
+        """
+
+        def one(name: str) -> tuple[str, Finished]:
+            finished = self.exec(containers[name], [f"{_SCRIPTS}/ready", str(seconds)])
+            done(name, finished)
+            return name, finished
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return dict(pool.map(one, containers))
+
+    def apply(self, container: str) -> Finished:
+        """Let a machine carry out the change that lies in its directory."""
+        return self.exec(container, [f"{_SCRIPTS}/apply", "change"])
+
+    def read(self, container: str, path: str) -> bytes | None:
+        """A file of a machine, or None where there is none."""
+        finished = self.exec(container, ["cat", "--", path])
+        return finished.output.encode() if finished.status == 0 else None
+
+
+def _told(seen: SeenMachine, output: str) -> SeenMachine:
+    """What the machine's ``observe`` script said."""
+    from dataclasses import replace
+
+    generation, manifest, drift, ready = (output.split("\f\n") + ["", "", ""])[:4]
+    lines = {line.split(" ", 4)[4]: line for line in manifest.splitlines() if line.count(" ") > 3}
+    return replace(
+        seen,
+        generation=generation.strip(),
+        manifest=lines,
+        drift=frozenset(line.rpartition(": FAILED")[0] for line in drift.splitlines()),
+        ready=dict(_pair(line) for line in ready.splitlines() if "\t" in line),
+    )
+
+
+def _pair(line: str) -> tuple[str, str]:
+    name, _, said = line.partition("\t")
+    return name, said
+
+
+def definitions(compose: bytes) -> dict[str, str]:
+    """Compose's own hash of each service's definition, as it labels containers with it."""
+    output = run_compose(["-f", "-", "config", "--hash", "*"], compose)
+    pairs = (line.split() for line in output.splitlines() if line.strip())
+    return {name: digest for name, digest in pairs}
+
+
+def up(lab: str, file: Path, services: Iterable[str], recreate: bool = False) -> None:
+    """Create and start services of a Compose file, and remove what it no longer has."""
+    command = ["-p", project(lab), "-f", str(file), "up", "--detach", "--no-build"]
+    command += ["--remove-orphans", "--no-deps", "--quiet-pull"]
+    run_compose([*command, *services])
+
+
+def down(lab: str, volumes: bool) -> None:
+    """Stop and remove a lab's containers and networks, and its volumes where asked."""
+    command = ["-p", project(lab), "down", "--remove-orphans", "--timeout", "10"]
+    run_compose([*command, *(["--volumes"] if volumes else [])])
+
+
+def run_compose(arguments: Sequence[str], stdin: bytes | None = None) -> str:
+    """Run ``docker compose``; its standard output. LabctlError with its words when it fails."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("COMPOSE_")}
+    # one look at all machines, in parallel: the engine sets the pace, not Compose's default
+    environment |= {"COMPOSE_PARALLEL_LIMIT": "-1", "COMPOSE_PROGRESS": "plain"}
+    try:
+        finished = subprocess.run(
+            ["docker", "compose", *arguments],
+            input=stdin,
+            stdin=None if stdin is not None else subprocess.DEVNULL,
+            capture_output=True,
+            env=environment,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise LabctlError("there is no `docker` command", "`make up` installs it") from None
+    if finished.returncode != 0:
+        raise LabctlError(_reason(finished.stderr.decode(errors="replace")))
+    return finished.stdout.decode(errors="replace")
+
+
+def _reason(stderr: str) -> str:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    telling = [line for line in lines if "rror" in line] or lines[-3:]
+    return "Compose: " + (" ".join(telling) or "it failed without a word")
+
+

@@ -1,0 +1,204 @@
+"""What images are made of, as text and archives: pure functions.
+
+An image is a set of Debian packages on a base that all share (DESIGN decision 2). Its tag is
+the hash of everything that labctl decides about it; which mirror the packages come from, or
+whether the base came from a registry, does not enter, so a lab renders the same anywhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from labctl.setup.apt_sources import Mirror
+
+PREFIX = "hosting-labctl"
+BASE = f"{PREFIX}/base"
+MACHINE = f"{PREFIX}/machine"
+HASH_LABEL = f"{PREFIX}.image"
+PACKAGES_LABEL = f"{PREFIX}.packages"
+SUITE = "trixie"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+BASE_PACKAGES = ("ca-certificates", "netbase", "s6")
+EXCLUDED = tuple(f"/usr/share/{name}/*" for name in ("doc", "info", "locale", "man"))
+INCLUDED = ("/usr/share/doc/*/copyright",)
+DPKG_CONFIG = "etc/dpkg/dpkg.cfg.d/labctl"
+CLEAN = (
+    "rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old"
+    " /var/cache/ldconfig/* /var/log/apt /var/log/*.log"
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all images share: the Debian suite, and the scripts of every machine by name."""
+
+    scripts: Mapping[str, bytes]
+    suite: str = SUITE
+
+
+@dataclass(frozen=True)
+class Trim:
+    """Files of a package that a lab does without, unless one of ``unless`` is there too."""
+
+    package: str
+    unless: frozenset[str]
+    excluded: tuple[str, ...]
+
+
+# A C++ compiler has 145 MB that compiling a program does not touch: the C compiler proper,
+# link-time optimisation, the sanitizers, the profiler.
+TRIMS = (
+    Trim(
+        "g++",
+        frozenset({"gcc", "build-essential", "cpp"}),
+        (
+            "/usr/bin/*lto-dump*",
+            "/usr/libexec/gcc/*/cc1",
+            "/usr/libexec/gcc/*/lto1",
+            *(f"/usr/lib/*/lib{n}.*" for n in ("asan", "hwasan", "lsan", "tsan", "ubsan")),
+            *(f"/usr/lib/gcc/*/lib{n}*" for n in ("asan", "hwasan", "lsan", "tsan", "ubsan")),
+            "/usr/bin/gp-*",
+            "/usr/bin/*-linux-gnu-gp-*",
+            "/usr/bin/*gprofng*",
+            "/usr/lib/*/gprofng/*",
+            "/usr/lib/*/libgprofng*",
+        ),
+    ),
+)
+
+
+def base_reference(recipe: Recipe) -> str:
+    """The base image's name and tag."""
+    return f"{BASE}:{_hash([base_dockerfile('', recipe), base_files(recipe)])}"
+
+
+def reference(packages: Iterable[str], recipe: Recipe) -> str:
+    """Name and tag of the image with these Debian packages."""
+    scripts = {name: hashlib.sha256(data).hexdigest() for name, data in recipe.scripts.items()}
+    text = machine_dockerfile(packages, recipe)
+    return f"{MACHINE}:{_hash([text, scripts, machine_files(packages, recipe)])}"
+
+
+def tag(image: str) -> str:
+    """The part of a reference after the colon: for ours, the hash of what is in it."""
+    return image.rpartition(":")[2]
+
+
+def _hash(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, default=bytes.hex)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def sources(mirror: Mirror, suite: str) -> str:
+    """The machine's own apt sources (sources.list(5), deb822)."""
+    return "\n".join(
+        f"Types: deb\nURIs: {uri}\nSuites: {name}\nComponents: main\nSigned-By: {KEYRING}\n"
+        for uri, name in ((mirror.main, suite), (mirror.security, f"{suite}-security"))
+    )
+
+
+def base_files(recipe: Recipe) -> dict[str, bytes]:
+    """The base's own files by path, mirror apart."""
+    excluded = "".join(f"path-exclude={pattern}\n" for pattern in EXCLUDED)
+    included = "".join(f"path-include={pattern}\n" for pattern in INCLUDED)
+    return {
+        DPKG_CONFIG: f"# a lab's machines are small: no manuals\n{excluded}{included}".encode(),
+        "etc/apt/apt.conf.d/90labctl": (
+            b'APT::Install-Recommends "0";\nAcquire::Languages "none";\nAcquire::Retries "3";\n'
+        ),
+        # Installing a daemon does not start it: the machine's init does.
+        "usr/sbin/policy-rc.d": b"#!/bin/sh\nexit 101\n",
+    }
+
+
+def base_dockerfile(root: str, recipe: Recipe) -> str:
+    """The base: a Debian root file system ``root``, s6, netbase, and how apt works here."""
+    return "\n".join(
+        [
+            f"FROM {root}",
+            f"# Debian {recipe.suite}",
+            "COPY files/ /",
+            "RUN rm -f /etc/apt/sources.list \\",
+            f" && {_install(BASE_PACKAGES)}",
+            "",
+        ]
+    )
+
+
+def machine_dockerfile(packages: Iterable[str], recipe: Recipe) -> str:
+    """One machine: its Debian packages, then labctl's scripts, which change more often."""
+    chosen = sorted(set(packages))
+    files = ["COPY files/ /"] if machine_files(chosen, recipe) else []
+    install = [f"RUN {_install(chosen)}"] if chosen else []
+    return "\n".join(
+        [
+            f"FROM {base_reference(recipe)}",
+            *files,
+            *install,
+            "COPY scripts/ /usr/lib/labctl/",
+            "STOPSIGNAL SIGTERM",
+            'ENTRYPOINT ["/usr/lib/labctl/init"]',
+            "",
+        ]
+    )
+
+
+def _install(packages: Iterable[str]) -> str:
+    names = " ".join(packages)
+    return (
+        "export DEBIAN_FRONTEND=noninteractive \\\n"
+        " && apt-get -qq update \\\n"
+        f" && apt-get install -y --no-install-recommends {names} \\\n"
+        f" && {CLEAN}"
+    )
+
+
+def machine_files(packages: Iterable[str], recipe: Recipe) -> dict[str, bytes]:
+    """Files that must be there before the packages are: what to leave out of them."""
+    chosen = frozenset(packages)
+    patterns = [
+        pattern
+        for trim in TRIMS
+        if trim.package in chosen and not trim.unless & chosen
+        for pattern in trim.excluded
+    ]
+    if not patterns:
+        return {}
+    lines = "".join(f"path-exclude={pattern}\n" for pattern in patterns)
+    return {f"{DPKG_CONFIG}-trim": f"# not needed to compile a program\n{lines}".encode()}
+
+
+def base_context(root: str, recipe: Recipe, mirror: Mirror) -> bytes:
+    """What the engine builds the base from, as a tar archive."""
+    apt = {"etc/apt/sources.list.d/debian.sources": sources(mirror, recipe.suite).encode()}
+    return _archive(base_dockerfile(root, recipe), {"files": base_files(recipe) | apt})
+
+
+def machine_context(packages: Iterable[str], recipe: Recipe) -> bytes:
+    """What the engine builds a machine's image from, as a tar archive."""
+    chosen = frozenset(packages)
+    folders = {"files": machine_files(chosen, recipe), "scripts": dict(recipe.scripts)}
+    return _archive(machine_dockerfile(chosen, recipe), folders)
+
+
+def _archive(dockerfile: str, folders: Mapping[str, Mapping[str, bytes]]) -> bytes:
+    """A tar archive with the same bytes whenever its content is the same."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        _add(archive, "Dockerfile", dockerfile.encode())
+        for folder, files in sorted(folders.items()):
+            for path, content in sorted(files.items()):
+                _add(archive, f"{folder}/{path}", content)
+    return buffer.getvalue()
+
+
+def _add(archive: tarfile.TarFile, path: str, content: bytes) -> None:
+    member = tarfile.TarInfo(path)
+    member.size = len(content)
+    member.mode = 0o755 if content.startswith(b"#!") else 0o644
+    archive.addfile(member, io.BytesIO(content))

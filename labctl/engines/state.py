@@ -1,0 +1,117 @@
+"""A lab's state directory, ``.labctl/<lab>``: everything in it can be rendered again.
+
+``compose.yaml``, ``machines/<machine>/`` mounted into each machine, and ``rendered/`` with the
+same files to read. Only its owner can enter it: private keys are in the archives.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from labctl.render.tree import Files, Tree, archive, generation
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The directory of one lab."""
+
+    directory: Path
+
+    @property
+    def compose_file(self) -> Path:
+        """The Compose file."""
+        return self.directory / "compose.yaml"
+
+    def machine(self, name: str) -> Path:
+        """The directory that a machine sees as /labctl."""
+        return self.directory / "machines" / name
+
+    def prepare(self) -> None:
+        """Make the directories, closed to others."""
+        (self.directory / "machines").mkdir(parents=True, exist_ok=True)
+        self.directory.chmod(0o700)
+
+    def write_compose(self, content: bytes) -> None:
+        """Put the Compose file in place."""
+        write_atomically(self.compose_file, content)
+
+    def write_machine(self, name: str, files: Files, prefix: str = "tree") -> None:
+        """Put a machine's archive in place: ``tree`` for its next start, ``next`` for a change."""
+        home = self.machine(name)
+        home.mkdir(mode=0o755, parents=True, exist_ok=True)
+        named = generation(files)
+        marker = home / f"{prefix}.generation"
+        if marker.exists() and marker.read_text() == named:
+            return
+        marker.unlink(missing_ok=True)
+        write_atomically(home / f"{prefix}.tar", archive(files))
+        write_atomically(marker, named.encode())
+
+    def promote(self, name: str) -> None:
+        """What a machine took as a change is what it starts from next time."""
+        home = self.machine(name)
+        (home / "tree.generation").unlink(missing_ok=True)
+        os.replace(home / "next.tar", home / "tree.tar")
+        os.replace(home / "next.generation", home / "tree.generation")
+        (home / "change").unlink(missing_ok=True)
+
+    def read_definitions(self, compose: bytes) -> Mapping[str, str] | None:
+        """Definition hashes that were worked out before for this very Compose file."""
+        try:
+            known = json.loads((self.directory / "definitions.json").read_bytes())
+        except (OSError, ValueError):
+            return None
+        if not isinstance(known, dict) or known.get("compose") != _digest(compose):
+            return None
+        return dict(known["definitions"])
+
+    def write_definitions(self, compose: bytes, definitions: Mapping[str, str]) -> None:
+        """Remember definition hashes."""
+        text = json.dumps({"compose": _digest(compose), "definitions": dict(definitions)})
+        write_atomically(self.directory / "definitions.json", text.encode())
+
+    def remove(self) -> None:
+        """Remove the directory, and ``.labctl`` itself when it was the last."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        try:
+            self.directory.parent.rmdir()
+        except OSError:
+            pass  # other labs are there
+
+
+def write_rendered(tree: Tree, directory: Path) -> None:
+    """Write a tree as plain files: ``<machine>/etc/…`` and ``compose.yaml``, old ones removed."""
+    if directory.exists():
+        shutil.rmtree(directory)
+    directory.mkdir(parents=True)
+    directory.chmod(0o700)
+    write_atomically(directory / "compose.yaml", tree.compose)
+    for machine, files in tree.machines.items():
+        for path, entry in files.items():
+            target = directory / machine / path.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with open(os.open(target, os.O_WRONLY | os.O_CREAT, entry.mode), "wb") as file:
+                file.write(entry.content)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a file by rename, so that a reader sees the old or the new one, whole.
+
+    Root's files are closed to all others. An ordinary user's are readable, because root in a
+    container is then nobody special; the directory above is closed.
+    """
+    mode = 0o600 if os.geteuid() == 0 else 0o644
+    temporary = path.with_name(f".{path.name}.new")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        file.write(content)
+    os.replace(temporary, path)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,159 @@
+"""Executing a plan: files first, then containers, then changes on running machines, then wait.
+
+Nothing is decided here. Killed anywhere, the next ``up`` observes what there is and goes on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from labctl.engines import compose, images
+from labctl.engines.compose import Engine, Finished
+from labctl.errors import LabctlError
+from labctl.plan import Change, Observation, Plan
+from labctl.render.compose import LABEL
+from labctl.render.tree import Files
+from labctl.session import Session, write_settings
+
+READY_SECONDS = 60
+Report = Callable[[str, str], None]
+_PATH = re.compile(r"(/[\w.@+\-/]+)(?::(\d+))?")
+
+
+class Refused(LabctlError):
+    """A daemon refused its new files; the old ones are back and it keeps serving."""
+
+
+def execute(session: Session, plan: Plan, seen: Observation, engine: Engine, report: Report) -> None:
+    """Make a plan true and wait until everything touched answers.
+
+    ``report`` is told a machine's name and what is happening to it. LabctlError when a daemon
+    refuses its files, or does not answer in time.
+    """
+    started = plan.of("create", "recreate", "start")
+    updated = plan.of("update")
+    write(session, started, updated)
+    if started:
+        build_images(session, engine, report)
+    if started or plan.of("remove"):
+        for change in (*started, *plan.of("remove")):
+            report(change.machine, {"remove": "removing"}.get(change.action, "starting"))
+        start(session, started, engine)
+    containers = running(engine, session.name)
+    touched = {change.machine: containers[change.machine] for change in (*started, *updated)
+               if change.machine in containers}  # fmt: skip
+    apply(session, updated, containers, engine, report)
+    wait(touched, engine, report)
+
+
+def write(session: Session, started: Iterable[Change], updated: Iterable[Change]) -> None:
+    """Put the files in place that the machines will look for."""
+    state = session.state
+    state.prepare()
+    write_settings(state, session.settings)
+    state.write_compose(session.tree.compose)
+    state.write_definitions(session.tree.compose, session.definitions)
+    changing = {change.machine: change for change in updated}
+    for name, files in session.tree.machines.items():
+        if name not in changing:
+            state.write_machine(name, files)
+    for name, change in changing.items():
+        state.write_machine(name, session.tree.machines[name], "next")
+        steps = "".join(f"{step.verb} {step.target}\n" for step in change.steps)
+        (state.machine(name) / "change").write_text(steps)
+
+
+def build_images(session: Session, engine: Engine, report: Report) -> None:
+    """Build the images that the engine lacks."""
+    recipe = images.recipe()
+    wanted = images.needed(session.lab.machines.values(), recipe)
+    names = {image: ", ".join(sorted(m.name for m in session.lab.machines.values()
+                                     if images.reference(m.packages, recipe) == image))
+             for image in wanted}  # fmt: skip
+
+    def tell(progress: images.Progress) -> None:
+        if progress.state != "present":
+            who = names.get(progress.image, "base")
+            report(who, f"image {progress.state} {progress.detail}".rstrip())
+
+    images.build(engine.client, wanted, recipe, tell)
+
+
+def start(session: Session, changes: Iterable[Change], engine: Engine) -> None:
+    """Let Compose create and start machines."""
+    names = [change.machine for change in changes]
+    compose.up(session.name, session.state.compose_file, names or session.lab.machines)
+
+
+def running(engine: Engine, lab: str) -> dict[str, str]:
+    """The containers of a lab's running machines by machine."""
+    return {
+        container["Labels"][f"{LABEL}.machine"]: container["Id"]
+        for container in engine.containers(lab)
+        if container["State"] == "running"
+    }
+
+
+def apply(
+    session: Session,
+    changes: tuple[Change, ...],
+    containers: Mapping[str, str],
+    engine: Engine,
+    report: Report,
+) -> None:
+    """Let running machines take their new files; Refused with the words of those that do not."""
+    if not changes:
+        return
+
+    def one(change: Change) -> tuple[str, Finished]:
+        report(change.machine, "changing")
+        return change.machine, engine.apply(containers[change.machine])
+
+    with ThreadPoolExecutor(16) as pool:
+        finished = dict(pool.map(one, changes))
+    refusals = []
+    for name, result in finished.items():
+        if result.status == 0:
+            session.state.promote(name)
+        else:
+            refusals.append(refusal(name, result.output, session.tree.machines[name]))
+    if refusals:
+        raise Refused("\n".join(refusals), "mend that file and run `labctl up` again")
+
+
+def refusal(machine: str, output: str, files: Files) -> str:
+    """A daemon's words, and which file of the lab each path in them comes from."""
+    daemon = re.search(r"^refused\t(\S+)\n", output)
+    said = output[daemon.end() :] if daemon else output
+    who = f"{daemon[1]} on {machine} refuses" if daemon else f"{machine} could not take"
+    lines = [f"{who} the new configuration; the old one is back and keeps serving:"]
+    lines += [f"    {line}" for line in said.strip().splitlines()]
+    for path, line in dict.fromkeys(_PATH.findall(said)):
+        if path in files:
+            source = files[path].source
+            # content keeps its lines, a rendered file has those of its template
+            place = f"{source}:{line}" if line and not re.search(r":\d+$|^labctl", source) else source
+            lines.append(f"  {path} comes from {place}")
+    return "\n".join(lines)
+
+
+def wait(containers: Mapping[str, str], engine: Engine, report: Report) -> None:
+    """Wait until the daemons of these machines answer."""
+
+    def done(name: str, finished: Finished) -> None:
+        report(name, "ready" if finished.status == 0 else "not ready")
+
+    for name in containers:
+        report(name, "waiting")
+    finished = engine.wait(containers, READY_SECONDS, done)
+    late = [_late(name, f) for name, f in finished.items() if f.status != 0]
+    if late:
+        raise LabctlError("\n".join(late), "`labctl logs MACHINE` shows what its daemons say")
+
+
+def _late(machine: str, finished: Finished) -> str:
+    lines = [line for line in finished.output.splitlines() if not line.endswith("\tok")]
+    said = "; ".join(line.replace("\t", ": ") for line in lines) or "it gives no answer"
+    return f"{machine} does not answer after {READY_SECONDS} s: {said}"

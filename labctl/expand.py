@@ -1,0 +1,194 @@
+"""From the specification to services and sites: every kind says what its services need.
+
+What no single field can know is found here: names used twice, sites without service, ports
+that nobody listens on. All of it is reported at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from labctl import kinds
+from labctl.kinds import Scope
+from labctl.model import AddressOf, ExposedPort, Service, Site
+from labctl.spec.lab import ServiceSpec, SiteSpec, Spec, limits_of
+from labctl.spec.problems import InvalidLab, nearest, shown
+from labctl.spec.reader import Path, Reader
+
+HOSTS = "hosts"
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """A lab whose services are expanded but not placed yet."""
+
+    name: str
+    title: str
+    domain: str
+    services: Mapping[str, Service]
+    sites: tuple[Site, ...]
+    expose: tuple[ExposedPort, ...]
+    contents: Mapping[str, Mapping[str, bytes]]
+    subnet: str
+
+
+def expand(spec: Spec, reader: Reader) -> Expanded:
+    """Expand all services of a lab; InvalidLab with every problem found."""
+    expander = _Expander(spec, reader)
+    services, sites = expander.services(), expander.sites
+    expander.judge(services)
+    exposed = expander.exposed(services)
+    if reader.problems:
+        raise InvalidLab(reader.problems, reader.document.lines)
+    return Expanded(
+        name=spec.name,
+        title=spec.title,
+        domain=spec.domain,
+        services=services,
+        sites=sites,
+        expose=exposed,
+        contents={name: service.content for name, service in spec.services.items()},
+        subnet=spec.subnet,
+    )
+
+
+class _Expander:
+    def __init__(self, spec: Spec, reader: Reader) -> None:
+        self.spec = spec
+        self.reader = reader
+        self.sites = tuple(self.site(site) for site in spec.sites)
+
+    def complain(self, path: Path, message: str, hint: str = "") -> None:
+        self.reader.complain(self.reader.at(path), path, message, hint)
+
+    def site(self, site: SiteSpec) -> Site:
+        relative = [self.relative(name, site.name) for name in site.names]
+        below = [(self.spec.domain, n) for n in relative]
+        below += [(f"{self.spec.name}.localhost", n) for n in relative]
+        names = tuple(parent if name == "@" else f"{name}.{parent}" for parent, name in below)
+        return Site(
+            name="apex" if relative[0] == "@" else relative[0],
+            service=site.service,
+            names=names,
+            tls=site.tls,
+            http="serve" if site.tls == "none" else site.http,
+            config=site.config,
+            config_source=site.config_source,
+            source=site.source,
+        )
+
+    def relative(self, name: str, site: str) -> str:
+        """A host name relative to the domain; several labels must be given in full."""
+        domain = self.spec.domain
+        if name == domain:
+            return "@"
+        if name.endswith(f".{domain}"):
+            return name.removesuffix(f".{domain}")
+        if "." in name:
+            self.complain(
+                ("sites", site),
+                f"'{shown(name)}' is outside the lab's domain {domain}",
+                f"give one label, relative to the domain, or a name that ends in .{domain}",
+            )
+        if name == HOSTS:
+            self.complain(("sites", site), f"'{HOSTS}' is where the lab's machines have their names")
+        return name
+
+    def services(self) -> dict[str, Service]:
+        names = {service.name: service.kind for service in self.spec.services.values()}
+        by_service: dict[str, list[Site]] = {}
+        for site in self.sites:
+            by_service.setdefault(site.service, []).append(site)
+        found = {}
+        for spec in self.spec.services.values():
+            scope = Scope(
+                lab=self.spec.name,
+                domain=self.spec.domain,
+                sites=tuple(by_service.get(spec.name, ())),
+                all_sites=self.sites,
+                services=names,
+                content=spec.content,
+            )
+            found[spec.name] = self.service(spec, scope)
+        return found
+
+    def service(self, spec: ServiceSpec, scope: Scope) -> Service:
+        kind = kinds.load(spec.kind)
+        service = Service(spec.name, spec.kind, spec.machine, spec.options, source=spec.source)
+        complaints = tuple(getattr(kind, "problems", _none)(spec.options, scope))
+        for complaint in complaints:
+            self.complain(("services", spec.name, *complaint.path), complaint.message, complaint.hint)
+        if complaints:
+            return service
+        expansion = kind.expand(service, scope)
+        return replace(
+            service, expansion=replace(expansion, limits=limits_of(spec, expansion.limits))
+        )
+
+    def judge(self, services: Mapping[str, Service]) -> None:
+        """Find what concerns several services or sites."""
+        answering = [s.name for s in services.values() if s.expansion.route]
+        for site, spec in zip(self.sites, self.spec.sites, strict=True):
+            path = ("sites", spec.name, "service")
+            if site.service not in services:
+                self.complain(path, f"there is no service '{site.service}'",
+                              nearest(site.service, answering))  # fmt: skip
+            elif site.service not in answering and not self.reader.problems:
+                kind = services[site.service].kind
+                self.complain(path, f"'{site.service}' is a {kind} service and answers no HTTP",
+                              nearest("", answering))  # fmt: skip
+        self.names_used_once(services)
+        self.one_kind_each(services)
+
+    def names_used_once(self, services: Mapping[str, Service]) -> None:
+        owners: dict[str, str] = {}
+        for service in services.values():
+            for record in service.expansion.records:
+                if record.type == "A" and isinstance(record.value, AddressOf):
+                    owners[f"{record.name}.{self.spec.domain}"] = f"service '{service.name}'"
+        for site, spec in zip(self.sites, self.spec.sites, strict=True):
+            for name in site.names:
+                if name in owners and not name.endswith(".localhost"):
+                    self.complain(("sites", spec.name), f"{name} already belongs to {owners[name]}",
+                                  "every host name has one owner")  # fmt: skip
+                owners.setdefault(name, f"site '{spec.name}'")
+
+    def one_kind_each(self, services: Mapping[str, Service]) -> None:
+        for kind in kinds.implied():
+            same = [s for s in services.values() if s.kind == kind]
+            for extra in same[1:]:
+                self.complain(("services", extra.name), f"a second {kind}; a lab has one",
+                              f"'{same[0].name}' is the first")  # fmt: skip
+            if not same:
+                self.complain(("services", kind), f"the name '{kind}' is taken by the lab's own {kind}",
+                              "give this service another name")  # fmt: skip
+
+    def exposed(self, services: Mapping[str, Service]) -> tuple[ExposedPort, ...]:
+        found: dict[int, ExposedPort] = {}
+        for number, keys in enumerate(self.spec.expose):
+            path = ("expose", number)
+            service = services.get(keys.service)
+            if service is None:
+                self.complain(path, f"there is no service '{keys.service}'",
+                              nearest(keys.service, services))  # fmt: skip
+                continue
+            ports = service.expansion.ports
+            if keys.port not in ports.values():
+                listed = ", ".join(f"{port} ({name})" for name, port in ports.items())
+                self.complain((*path, "port"), f"'{keys.service}' does not listen on {keys.port}",
+                              f"it listens on {listed}")  # fmt: skip
+                continue
+            exposed = ExposedPort(keys.service, keys.port, keys.host or keys.port)
+            if exposed.host in (80, 443):
+                self.complain((*path, "host"), f"port {exposed.host} of the host is the front's",
+                              "take another with `host:`")  # fmt: skip
+            if exposed.host in found:
+                self.complain((*path, "host"), f"port {exposed.host} of the host is given twice",
+                              "take another with `host:`")  # fmt: skip
+            found[exposed.host] = exposed
+        return tuple(found.values())
+
+
+def _none(*_: object) -> Iterator[kinds.Complaint]:
+    return iter(())

@@ -1,0 +1,81 @@
+"""What a lab keeps over ``down``: its authority, certificates, keys and secrets.
+
+One directory a lab in the user's data directory, files of mode 0600. ``cryptography`` is
+imported only where something has to be made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from labctl.errors import LabctlError
+from labctl.keep import authorities, derived, files, keypairs, leaves, serials
+from labctl.keep.authorities import Authority
+from labctl.model import Kept, Lab, Want
+
+__all__ = ["Authority", "authority", "data_home", "keep", "lab_home", "purge", "root_pem"]
+
+
+def data_home() -> Path:
+    """Where labs keep things: HOSTING_LABCTL_DATA, or ``hosting-labctl`` in the user's data.
+
+    The latter is XDG_DATA_HOME where it is an absolute path, else ``~/.local/share`` (XDG Base
+    Directory Specification 0.8).
+    """
+    own = os.environ.get("HOSTING_LABCTL_DATA")
+    if own:
+        return Path(own).expanduser().absolute()
+    base = Path(os.environ.get("XDG_DATA_HOME") or ".")
+    return (base if base.is_absolute() else Path.home() / ".local/share") / "hosting-labctl"
+
+
+def lab_home(lab: str) -> Path:
+    """The directory of one lab's kept things."""
+    return data_home() / lab
+
+
+def keep(
+    lab: Lab, wants: Iterable[Want], directory: Path, now: datetime, *, write: bool = True
+) -> tuple[Kept, tuple[str, ...]]:
+    """Everything in ``wants``, as kept below ``directory``, and what was made and why.
+
+    What is missing is made, what is near its end or made for other names is renewed, the rest
+    stays. With ``write`` false it is made in memory only and nothing on disk is touched.
+    LabctlError where a file is damaged, or the kept root cannot serve this lab.
+    """
+    wanted = tuple(wants)
+    now = now.astimezone(UTC).replace(microsecond=0)
+    with files.opened(directory, write) as kept:
+        authority, made = authorities.current(kept, lab.name, lab.domain, now)
+        certificates, issued = leaves.current(kept, _of(wanted, "certificate"), authority, now)
+        keys, paired = keypairs.current(kept, _of(wanted, "ec-key", "rsa-key"))
+        secrets, sealed = derived.current(kept, _of(wanted, "password", "token"))
+        serial = serials.current(kept, lab, keys, now)
+    result = Kept(authority.root["certificate"], certificates, keys, secrets, serial)
+    return result, (*made, *issued, *paired, *sealed)
+
+
+def authority(directory: Path) -> Authority | None:
+    """The authority kept below ``directory``, or None; LabctlError where it is damaged."""
+    return authorities.stored(files.Files(directory, write=False))
+
+
+def root_pem(directory: Path) -> str:
+    """The root certificate in PEM; LabctlError where there is none, or it is damaged."""
+    found = authority(directory)
+    if found is None:
+        lab = directory.name
+        raise LabctlError(f"{lab} has no root certificate yet", f"`labctl up {lab}` makes it")
+    return found.root["certificate"]
+
+
+def purge(directory: Path) -> tuple[str, ...]:
+    """Remove everything kept below ``directory``; returns the names of the files removed."""
+    return files.remove(directory)
+
+
+def _of(wants: Iterable[Want], *kinds: str) -> tuple[Want, ...]:
+    return tuple(want for want in wants if want.kind in kinds)

@@ -1,0 +1,83 @@
+"""What is made anew: the only module of ``keep`` that needs ``cryptography`` and randomness.
+
+It is imported where something is missing: with nothing to make, ``labctl up`` never loads it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from labctl.keep.records import AuthorityRecord, KeyRecord, LeafRecord, Signed
+from labctl.pki import authority, keys, leaf, lifetime
+from labctl.pki.certificate import SERIAL_OCTETS, serial_number
+from labctl.pki.names import Constraints
+
+
+def authorities(lab: str, allowed: Constraints, now: datetime) -> AuthorityRecord:
+    """A new root with its first intermediate."""
+    key = keys.new_ec()
+    certificate = authority.root(lab, allowed, key, _serial(), now)
+    root = _signed(certificate, key, lifetime.validity(now, lifetime.ROOT, None))
+    return {
+        "dns": list(allowed.dns),
+        "mail": list(allowed.mail),
+        "root": root,
+        "intermediate": intermediate(lab, allowed, now, root),
+    }
+
+
+def intermediate(lab: str, allowed: Constraints, now: datetime, root: Signed) -> Signed:
+    """A new intermediate under a kept root."""
+    key, issuer = keys.new_ec(), load(root)
+    certificate = authority.intermediate(lab, allowed, key, _serial(), now, issuer)
+    return _signed(certificate, key, lifetime.validity(now, lifetime.INTERMEDIATE, issuer.end))
+
+
+def load(signed: Signed) -> authority.Issuer:
+    """A kept authority, ready to sign."""
+    return authority.load(signed["certificate"].encode(), signed["key"].encode())
+
+
+def server(
+    names: Sequence[str], now: datetime, issuer: authority.Issuer | None, issuer_id: str
+) -> LeafRecord:
+    """A new server certificate, self-signed where there is no issuer."""
+    key = keys.new_ec()
+    if issuer is None:
+        certificate = leaf.self_signed(names, key, _serial(), now)
+    else:
+        certificate = leaf.issue(names, key, _serial(), now, issuer)
+    times = lifetime.validity(now, lifetime.LEAF, issuer.end if issuer else None)
+    return {**_signed(certificate, key, times), "names": list(names), "issuer": issuer_id}
+
+
+def ec_key() -> KeyRecord:
+    """A new P-256 key with its raw parts."""
+    key = keys.new_ec()
+    return {
+        "pem": keys.to_pem(key).decode(),
+        "public": keys.ec_public(key),
+        "private": keys.ec_private(key),
+    }
+
+
+def rsa_key() -> KeyRecord:
+    """A new RSA key with its public part."""
+    key = keys.new_rsa()
+    return {"pem": keys.to_pem(key).decode(), "public": keys.rsa_public(key), "private": ""}
+
+
+def _serial() -> int:
+    return serial_number(os.urandom(SERIAL_OCTETS))
+
+
+def _signed(certificate: bytes, key: keys.EcKey, times: tuple[datetime, datetime]) -> Signed:
+    begin, end = (int(moment.astimezone(UTC).timestamp()) for moment in times)
+    return {
+        "certificate": certificate.decode(),
+        "key": keys.to_pem(key).decode(),
+        "begin": begin,
+        "end": end,
+    }

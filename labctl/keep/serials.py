@@ -1,0 +1,57 @@
+"""The SOA serial of a lab's zones: larger whenever what they are made from has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+
+from labctl.keep.files import SERIAL, Files
+from labctl.keep.records import SerialRecord
+from labctl.model import AddressOf, Key, Lab
+
+MODULUS = 2**32
+HALF = 2**31
+
+
+def current(files: Files, lab: Lab, keys: Mapping[str, Key], now: datetime) -> int:
+    """The kept serial, or a larger one where a record, name, address or key has changed."""
+    digest = digest_of(lab, keys)
+    record: SerialRecord | None = files.read(SERIAL)
+    if record is not None and record["digest"] == digest:
+        return record["serial"]
+    serial = following(record["serial"] if record else 0, int(now.timestamp()))
+    fresh: SerialRecord = {"serial": serial, "digest": digest}
+    files.save(SERIAL, fresh)
+    return serial
+
+
+def following(old: int, time: int) -> int:
+    """A serial after ``old``: the time, or ``old`` + 1 where the time is not larger.
+
+    Larger in the arithmetic of RFC 1982 (section 3.2), where secondaries compare serials;
+    0 is left out, for some software takes it as "none".
+    """
+    candidate = time % MODULUS
+    if candidate and (not old or 0 < (candidate - old) % MODULUS < HALF):
+        return candidate
+    return (old + 1) % MODULUS or 1
+
+
+def digest_of(lab: Lab, keys: Mapping[str, Key]) -> str:
+    """A digest of all that zones are made from."""
+    source = [
+        lab.domain,
+        [[r.name, r.type, _value(r.value), r.ttl] for r in lab.records],
+        [site.names for site in lab.sites],
+        {name: [m.host_name, dict(m.addresses)] for name, m in lab.machines.items()},
+        {name: service.machine for name, service in lab.services.items()},
+        [network.subnet for network in lab.networks],
+        {name: key.public for name, key in keys.items()},
+    ]
+    return hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
+
+
+def _value(value: str | AddressOf) -> list[str]:
+    return ["address-of", value.service] if isinstance(value, AddressOf) else ["text", value]

@@ -1,0 +1,88 @@
+"""Kinds of service: one module each, found by name.
+
+A kind module has
+
+* a docstring whose first line says what the kind is (shown by ``labctl schema``),
+* ``Options``: a frozen dataclass; each field is a key of the lab file (``labctl.spec.fields``),
+* ``expand(service, scope) -> Expansion``: what the service is made of, before it has a machine,
+* ``files(service, lab, kept) -> Iterable[File]``: its configuration, once everything is placed,
+* optionally ``problems(options, scope) -> Iterable[Complaint]``: what the fields' types cannot say,
+* optionally ``IMPLIED = True``: every lab has one, also without naming it.
+
+Kinds never import each other: what one kind needs of another goes through the model.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol, cast
+
+from labctl.model import Expansion, File, Kept, Lab, Service, Site
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a kind may know of the lab when it expands one of its services.
+
+    ``content`` are the service's own files by relative path, ``sites`` the sites it answers,
+    ``all_sites`` those of the whole lab, ``services`` the kinds of all services by name.
+    """
+
+    lab: str
+    domain: str
+    sites: tuple[Site, ...]
+    all_sites: tuple[Site, ...]
+    services: Mapping[str, str]
+    content: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What a kind finds wrong in its options: the keys that lead to the value, and why."""
+
+    path: tuple[str | int, ...]
+    message: str
+    hint: str = ""
+
+
+class Kind(Protocol):
+    """The face of a kind module."""
+
+    __doc__: str
+    __name__: str
+    Options: type[Any]
+
+    def expand(self, service: Service, scope: Scope) -> Expansion:
+        """Say what the service is made of."""
+
+    def files(self, service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
+        """Yield the service's configuration files."""
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The names of all kinds."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+@cache
+def load(name: str) -> Kind:
+    """The kind called ``name``; KeyError where there is none."""
+    if name not in names():
+        raise KeyError(name)
+    return cast(Kind, importlib.import_module(f"{__name__}.{name}"))
+
+
+def summary(name: str) -> str:
+    """The first line of a kind's docstring."""
+    return (load(name).__doc__ or "").partition("\n")[0]
+
+
+@cache
+def implied() -> tuple[str, ...]:
+    """The kinds that every lab has."""
+    return tuple(name for name in names() if getattr(load(name), "IMPLIED", False))

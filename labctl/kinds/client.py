@@ -1,0 +1,50 @@
+"""A machine with the clients of every protocol: where learners try things and checks run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated
+
+from labctl.kinds import Scope
+from labctl.model import Expansion, File, Kept, Lab, Limits, Service
+from labctl.spec.fields import Doc, Many, Package
+
+IMPLIED = True
+PACKAGES = frozenset(
+    {
+        "bind9-dnsutils",
+        "curl",
+        "ldnsutils",
+        "lynx",
+        "mutt",
+        "netcat-openbsd",
+        "openssl",
+        "python3",
+        "python3-tornado",
+        "swaks",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of a client."""
+
+    packages: Annotated[
+        tuple[str, ...], Many(Package()), Doc("more Debian packages on this machine")
+    ] = ()
+
+
+def expand(service: Service, scope: Scope) -> Expansion:
+    """The programs; no daemon of its own."""
+    options: Options = service.options
+    return Expansion(
+        packages=PACKAGES | frozenset(options.packages),
+        limits=Limits(memory=512 * 2**20, cpus=2.0, processes=400),
+    )
+
+
+def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
+    """Nothing of its own: resolver and authority are what every machine has."""
+    return ()

@@ -1,0 +1,260 @@
+"""The lab's own name server: BIND, authoritative for the domain and its reverse zones.
+
+The zones are signed (DNSSEC, RFC 4033) by BIND itself, in line: the zone file is the plain one
+that an administrator writes, the signed one stands beside it. Each zone has one key, an input
+like any other, so that it outlives the machine and everybody's trust anchor stays right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from labctl import rdata, zones
+from labctl.kinds import Complaint, Scope
+from labctl.model import (
+    AddressOf,
+    Check,
+    Daemon,
+    Expansion,
+    File,
+    Kept,
+    Lab,
+    Limits,
+    Probe,
+    Record,
+    Service,
+    Template,
+    Want,
+)
+from labctl.spec.fields import Doc, Integer, Many, RecordType, Table, Text, Type, Wrong
+
+IMPLIED = True
+PORT = 53
+ZONES = "/etc/bind/zones"
+KEYS = "/etc/bind/keys"
+CHECK = "/usr/local/sbin/check-zones"
+
+Own = Mapping[str, Mapping[str, tuple[str, ...]]]
+
+
+@dataclass(frozen=True)
+class Owner(Type):
+    """The name of a DNS record, relative to the lab's domain; ``@`` is the domain itself."""
+
+    def read(self, text: str) -> str:
+        problem = rdata.owner_problem(text)
+        if problem:
+            raise Wrong("this is not the name of a record", problem)
+        return text.lower()
+
+    def words(self) -> str:
+        return "name of a record relative to the domain, or `@`"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of the name server."""
+
+    records: Annotated[
+        Own,
+        Table(Owner(), Table(RecordType(), Many(Text(4000)))),
+        Doc("records of your own: name, type, values; names are relative to the domain "
+            "unless they end with a dot"),
+    ] = field(default_factory=dict)  # fmt: skip
+    ttl: Annotated[
+        int, Integer(0, 86400), Doc("how long others may keep addresses and own records, seconds")
+    ] = 300
+
+
+def expand(service: Service, scope: Scope) -> Expansion:
+    """BIND with the lab's zones, and the records that the lab file adds."""
+    return Expansion(
+        packages=frozenset({"bind9"}),
+        capabilities=frozenset({"SETUID", "SETGID", "KILL", "CHOWN"}),
+        daemons=(_daemon(scope.domain),),
+        ports={"dns": PORT},
+        records=tuple(_own_records(service.options)),
+        checks=tuple(_checks(service, scope)),
+        wants=(
+            Want("ec-key", zones.forward_key(scope.domain)),
+            Want("ec-key", zones.REVERSE_KEY),
+        ),
+        limits=Limits(memory=96 * 2**20, processes=32),
+    )
+
+
+def _daemon(domain: str) -> Daemon:
+    return Daemon(
+        name="named",
+        run=("named", "-g", "-n", "1"),
+        user="bind",
+        prepare=tuple(_prepare()),
+        test=(CHECK,),
+        reload=("rndc", "reload"),
+        watches=("/etc/bind/",),
+        restarts=(f"{KEYS}/",),
+        ready=Probe(PORT, r"^LB\x84\x00\x00\x01\x00\x02", zones.soa_query(domain), "udp"),
+    )
+
+
+def _prepare() -> Iterator[tuple[str, ...]]:
+    """What named finds at its start.
+
+    It may add signed zones and journals beside the zone files, but (sticky bit) not replace
+    those; what an earlier start left there is signed anew. The key for rndc, which controls
+    named from this machine only, is a fresh one; root reads it as bind does, by the group's
+    right, since root has no capability to override permissions here.
+    """
+    yield ("install", "-d", "-o", "root", "-g", "bind", "-m", "1775", ZONES)
+    yield ("find", ZONES, "-name", "*.signed*", "-delete")
+    yield ("find", ZONES, "-name", "*.jbk", "-delete")
+    yield ("rm", "-f", "/etc/bind/rndc.key")
+    yield ("rndc-confgen", "-a", "-q")
+    yield ("chgrp", "bind", "/etc/bind/rndc.key")
+    yield ("chmod", "0640", "/etc/bind/rndc.key")
+
+
+def _own_records(options: Options) -> Iterator[Record]:
+    for name, type_, _, value in _values(options.records):
+        yield Record(name, type_, value, options.ttl)
+
+
+def _values(records: Own) -> Iterator[tuple[str, str, int, str]]:
+    for name, by_type in records.items():
+        for type_, values in by_type.items():
+            for number, value in enumerate(values):
+                yield name, type_, number, value
+
+
+def _checks(service: Service, scope: Scope) -> Iterator[Check]:
+    server = f"{zones.NAME_SERVER}.{scope.domain}"
+
+    def check(name: str, ask: dict[str, object], expect: dict[str, object], hint: str) -> Check:
+        return Check(f"{service.name}: {name}", service.name, "dns", ask, expect, hint)
+
+    yield check(
+        "the zone has one key",
+        {"name": scope.domain, "type": "DNSKEY", "server": server, "recurse": False},
+        {"status": "NOERROR", "aa": True, "count": 1},
+        "one combined signing key per zone; `rndc dnssec -status` on the machine shows its state",
+    )
+    yield check(
+        "a zone transfer is refused",
+        {"name": scope.domain, "type": "AXFR", "server": server},
+        {"transferred": False},
+        "`allow-transfer` in named.conf: only secondaries may copy a zone",
+    )
+    yield check(
+        "a question about another domain is refused",
+        {"name": "www.example.com", "type": "A", "server": server},
+        {"status": "REFUSED", "ra": False},
+        "`recursion no` in named.conf: an open resolver would be used against others",
+    )
+
+
+def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
+    """What is wrong with the lab's own records, as far as their values show."""
+    if list(scope.services.values()).count("dns") > 1:
+        yield Complaint((), "a lab has one dns service", "leave the other one out")
+    for name, type_, number, value in _values(options.records):
+        reason = _owner_reason(name, type_, scope.domain)
+        if reason:
+            yield Complaint(("records", name, type_), reason)
+        try:
+            rdata.presentation(type_, value, scope.domain)
+        except ValueError as error:
+            yield Complaint(("records", name, type_, number), str(error))
+    taken = {zones.NAME_SERVER} | {
+        rdata.relative(name, scope.domain)
+        for site in scope.all_sites
+        for name in site.names
+        if name == scope.domain or name.endswith(f".{scope.domain}")
+    }
+    yield from _clashes(options.records, taken)
+
+
+def placed_problems(service: Service, lab: Lab) -> Iterable[Complaint]:
+    """What only the whole lab shows: records that contradict others, or point to nothing.
+
+    BIND refuses such a zone (RFC 1034 section 3.6.2, ``check-integrity``); here the reason
+    comes with its place in the lab file, before anything is started.
+    """
+    options: Options = service.options
+    others = [r for s in lab.services.values() if s is not service for r in s.expansion.records]
+    hosts = {row.name for row in zones.derived(lab) if row.type == "A"}
+    yield from _clashes(options.records, {r.name for r in others} | hosts)
+    yield from _dangling(options.records, others, hosts, lab.domain)
+
+
+def _owner_reason(name: str, type_: str, domain: str) -> str:
+    if len(rdata.absolute(name, domain)) > rdata.MAX_NAME:
+        return f"the whole name is longer than {rdata.MAX_NAME} characters"
+    if "_" in name and type_ in rdata.HOST_OWNERS:
+        return f"a host's name has no underscore, so no {type_} record stands there"
+    if type_ == "NS" and name.startswith(("@", "*")):
+        return "only a name below the domain can be delegated"
+    if type_ == "CNAME" and name == "@":
+        return "the domain itself cannot be an alias: it has SOA and NS records"
+    return ""
+
+
+def _clashes(own: Own, taken: set[str]) -> Iterator[Complaint]:
+    """Own records where the lab has others that they would contradict or hide."""
+    for name, by_type in own.items():
+        for type_ in by_type:
+            path = ("records", name, type_)
+            if type_ == "CNAME" and (len(by_type) > 1 or len(by_type[type_]) > 1):
+                yield Complaint(path, "an alias has no other records (RFC 1034 section 3.6.2)")
+            elif type_ in ("A", "AAAA", "CNAME") and name in taken:
+                yield Complaint(path, f"the lab itself says what '{name}' is", "take another name")
+            elif type_ == "NS" and any(n == name or n.endswith(f".{name}") for n in taken):
+                yield Complaint(path, f"delegating '{name}' would hide records of the lab",
+                                "take another name")  # fmt: skip
+
+
+def _dangling(
+    own: Own, others: Iterable[Record], hosts: set[str], domain: str
+) -> Iterator[Complaint]:
+    """Own MX, NS and SRV records that point into the domain, to no host."""
+    records = [(r.name, r.type) for r in others] + [(n, t) for n, t, _, _ in _values(own)]
+    cuts = tuple(f".{name}.{domain}" for name, type_ in records if type_ == "NS")
+    named = {rdata.absolute(n, domain) for n, t in records if t in zones.ADDRESSES}
+    named |= {rdata.absolute(name, domain) for name in hosts}
+    for name, type_, number, value in _values(own):
+        if type_ not in ("MX", "NS", "SRV") or not value.split():
+            continue
+        host = rdata.absolute(rdata.target(type_, value), domain)
+        inside = host == domain or host.endswith(f".{domain}")
+        if inside and host not in named and not (type_ != "NS" and f".{host}".endswith(cuts)):
+            yield Complaint(("records", name, type_, number), f"no host of the lab is called '{host}'")
+
+
+def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
+    """named.conf and what checks it; a zone file and the key files a zone."""
+    zone_names = zones.names(lab)
+    context = {"zones": zone_names, "folder": ZONES, "keys": KEYS}
+    yield File(
+        "/etc/bind/named.conf", Template("dns/named.conf.j2", context), source=service.source
+    )
+    yield File(CHECK, Template("dns/check-zones.j2", context), 0o755, source="labctl")
+    for zone in zone_names:
+        yield File(f"{ZONES}/db.{zone}", _zone_file(zone, service, lab, kept), source=service.source)
+    for key in zones.keys(lab, kept):
+        for name, text in key.files().items():
+            yield File(f"{KEYS}/{name}", text.encode(), 0o640, group="bind", source="labctl")
+
+
+def _zone_file(zone: str, service: Service, lab: Lab, kept: Kept) -> Template:
+    options: Options = service.options
+    return Template(
+        "dns/zone.j2",
+        {
+            "zone": zone,
+            "domain": lab.domain,
+            "serial": kept.serial % 2**32,
+            "ttl": options.ttl,
+            "groups": zones.contents(zone, lab, options.ttl),
+        },
+    )

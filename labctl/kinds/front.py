@@ -1,0 +1,151 @@
+"""The nginx that owns the lab's ports 80 and 443 and sends each host name to its service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from labctl import webserver
+from labctl.kinds import Scope
+from labctl.model import (
+    Check,
+    Expansion,
+    File,
+    Kept,
+    Lab,
+    Limits,
+    Service,
+    Site,
+    Template,
+    Want,
+)
+
+IMPLIED = True
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The front has no options: its virtual hosts come from the lab's sites."""
+
+
+def expand(service: Service, scope: Scope) -> Expansion:
+    """One nginx, a certificate a site with TLS."""
+    return Expansion(
+        packages=webserver.PACKAGES,
+        capabilities=webserver.CAPABILITIES,
+        daemons=(webserver.DAEMON,),
+        ports={"http": 80, "https": 443},
+        wants=tuple(_certificate(site) for site in scope.all_sites if site.tls != "none"),
+        checks=tuple(check for site in scope.all_sites for check in _checks(site))
+        + tuple(_refusals(service, scope)),
+        limits=Limits(memory=(128 * 1024 + 512 * len(scope.all_sites)) * 1024, cpus=2.0),
+        published=True,
+    )
+
+
+def _certificate(site: Site) -> Want:
+    issuer = "ca" if site.tls == "ca" else "self"
+    return Want("certificate", site.certificate, site.names, issuer)
+
+
+def _checks(site: Site) -> Iterable[Check]:
+    """What a client sees at the first page of a site, by HTTPS and by HTTP."""
+    if site.tls == "ca":
+        yield _check(site, "answers by HTTPS", f"https://{site.host}/", {"status": _GOOD})
+    if site.tls == "self-signed":
+        yield _check(
+            site,
+            "is refused by a client that trusts only the lab's CA",
+            f"https://{site.host}/",
+            {"error": {"matches": "(?i)self.signed certificate"}},
+        )
+    plain: Mapping[str, Any] = {
+        "redirect": {"status": 308, "location": {"matches": "^https://"}},
+        "serve": {"status": _GOOD},
+        "refuse": {"status": 403},
+    }[site.http]
+    words = {"redirect": "sends HTTP to HTTPS", "serve": "answers by HTTP", "refuse": "refuses HTTP"}
+    yield _check(site, words[site.http], f"http://{site.host}/", plain)
+
+
+_GOOD = {"matches": "^[23]..$"}
+
+
+def _check(site: Site, words: str, url: str, expect: Mapping[str, Any]) -> Check:
+    return Check(
+        name=f"{site.host} {words}",
+        service=site.service,
+        client="http",
+        ask={"url": url},
+        expect=expect,
+        hint=f"`labctl explain {url}` shows which virtual host answers",
+    )
+
+
+def _refusals(service: Service, scope: Scope) -> Iterable[Check]:
+    """A name that is no site gets the defined refusal on both ports."""
+    if not scope.all_sites:
+        return
+    known = scope.all_sites[0].host
+    unknown = f"no-such-site.{scope.domain}"
+    yield Check(
+        name="an unknown name gets 421 by HTTP",
+        service=service.name,
+        client="http",
+        ask={"url": f"http://{unknown}/", "connect": known},
+        expect={"status": 421},
+    )
+    yield Check(
+        name="an unknown name gets no TLS handshake",
+        service=service.name,
+        client="http",
+        ask={"url": f"https://{unknown}/", "connect": known},
+        expect={"error": {"matches": "(?i)unrecognized name|handshake"}},
+    )
+
+
+def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
+    """The virtual hosts with their certificates, and the servers behind them."""
+    upstreams = [
+        (s.name, lab.address_of(s.name), s.expansion.route.port)
+        for s in lab.services.values()
+        if s.expansion.route and not _local(s, service)
+    ]
+    yield File(
+        "/etc/nginx/upstreams.conf", Template("front/upstreams.conf.j2", {"upstreams": upstreams})
+    )
+    yield File("/etc/nginx/sites-enabled/00-default.conf", Template("front/default.conf.j2"))
+    for site in lab.sites:
+        yield from _site(site, service, lab, kept)
+
+
+def _local(service: Service, front: Service) -> bool:
+    """Whether the front's own nginx answers the service."""
+    route = service.expansion.route
+    return service.machine == front.machine and route is not None and route.locations is not None
+
+
+def _site(site: Site, front: Service, lab: Lab, kept: Kept) -> Iterable[File]:
+    service = lab.services[site.service]
+    route = service.expansion.route
+    assert route is not None
+    names = {
+        "site": site,
+        "https_port": lab.publishing.https,
+        "locations": route.locations if _local(service, front) else None,
+        "websocket": route.websocket,
+    }
+    yield File(
+        f"/etc/nginx/sites-enabled/{site.name}.conf",
+        Template("front/site.conf.j2", names),
+        source=site.source,
+    )
+    if site.config:
+        yield File(f"/etc/nginx/snippets/{site.name}.conf", site.config, source=site.config_source)
+    if site.tls != "none":
+        leaf = kept.certificates[site.certificate]
+        yield File(f"/etc/ssl/labctl/{site.name}.pem", leaf.chain.encode(), source=site.source)
+        yield File(
+            f"/etc/ssl/private/{site.name}.key", leaf.key.encode(), mode=0o600, source=site.source
+        )

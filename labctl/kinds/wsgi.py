@@ -1,0 +1,94 @@
+"""A Python web application (WSGI, PEP 3333) under gunicorn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from labctl.kinds import Scope
+from labctl.model import Daemon, Expansion, File, Kept, Lab, Limits, Probe, Route, Service
+from labctl.spec.fields import Content, Doc, Entry, Integer, Many, Package, Table, Text, Variable
+
+PORT = 8000
+USER = "www-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of a WSGI service."""
+
+    content: Annotated[
+        str, Content(), Doc("folder with the application, beside the lab file; the service's name")
+    ] = ""
+    app: Annotated[str, Entry(), Doc("module and callable, as gunicorn takes them")] = "app:app"
+    workers: Annotated[int, Integer(1, 16), Doc("worker processes")] = 1
+    threads: Annotated[int, Integer(1, 64), Doc("threads in each worker")] = 8
+    packages: Annotated[
+        tuple[str, ...], Many(Package()), Doc("Debian packages that the application imports")
+    ] = ("python3-flask",)
+    environment: Annotated[
+        Mapping[str, str], Table(Variable(), Text()), Doc("environment variables, as text")
+    ] = field(default_factory=dict)
+
+
+def home(service: Service) -> str:
+    """The directory of the application's code."""
+    return f"/srv/{service.name}"
+
+
+def data(service: Service) -> str:
+    """The directory of the application's data, which outlives the machine."""
+    return f"/var/lib/{service.name}"
+
+
+def expand(service: Service, scope: Scope) -> Expansion:
+    """Gunicorn with the application, on a port of its own."""
+    options: Options = service.options
+    return Expansion(
+        packages=frozenset({"gunicorn", "python3", *options.packages}),
+        capabilities=frozenset({"SETUID", "SETGID", "KILL", "CHOWN"}),
+        daemons=(_daemon(service),),
+        route=Route(port=PORT),
+        ports={"http": PORT},
+        volumes=(data(service),),
+        limits=Limits(memory=256 * 2**20, processes=64 + 16 * options.workers),
+    )
+
+
+def _daemon(service: Service) -> Daemon:
+    options: Options = service.options
+    module = options.app.partition(":")[0]
+    return Daemon(
+        name=f"gunicorn-{service.name}",
+        run=(
+            "gunicorn",
+            f"--bind=0.0.0.0:{PORT}",
+            f"--chdir={home(service)}",
+            f"--workers={options.workers}",
+            f"--threads={options.threads}",
+            "--worker-tmp-dir=/dev/shm",
+            "--keep-alive=75",
+            "--access-logfile=-",
+            '--access-logformat=%({x-forwarded-for}i)s "%(r)s" %(s)s %(b)s',
+            options.app,
+        ),
+        user=USER,
+        prepare=(("install", "-d", "-o", USER, "-g", USER, "-m", "0750", data(service)),),
+        test=("/usr/lib/labctl/python-test", home(service), module),
+        reload=("s6-svc", "-h", f"/run/service/gunicorn-{service.name}"),
+        watches=(f"{home(service)}/",),
+        restarts=(f"/etc/labctl/daemons/gunicorn-{service.name}/",),
+        environment={
+            **options.environment,
+            "DATA_DIR": data(service),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
+        ready=Probe(PORT, r"^HTTP/1\.1 ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"),
+    )
+
+
+def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
+    """The application's code."""
+    for path, content in lab.contents[service.name].items():
+        yield File(f"{home(service)}/{path}", content, source=f"{service.options.content}/{path}")

@@ -1,0 +1,360 @@
+"""The vocabulary of a lab, as frozen values (docs/design: "Words").
+
+Nothing here reads a file, a clock or an engine. A kind yields these values, a platform
+places them, ``labctl.render`` turns them into files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+Tls = Literal["ca", "self-signed", "none"]
+Http = Literal["redirect", "serve", "refuse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How a daemon shows, in its own protocol, that it answers.
+
+    ``address`` is a port number, or the path of a unix socket. ``send`` is written after
+    connecting, and the answer must match the regular expression ``expect``.
+    """
+
+    address: int | str
+    expect: str
+    send: bytes = b""
+    transport: Literal["tcp", "udp", "tls"] = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A program that the machine's init keeps running.
+
+    ``prepare`` are commands run before each start. A changed file below one of ``watches``
+    is first shown to ``test`` (empty: no test), then made live by ``reload``; an empty
+    ``reload``, or a file below ``restarts``, means a restart.
+    """
+
+    name: str
+    run: tuple[str, ...]
+    user: str = "root"
+    prepare: tuple[tuple[str, ...], ...] = ()
+    test: tuple[str, ...] = ()
+    reload: tuple[str, ...] = ()
+    watches: tuple[str, ...] = ()
+    restarts: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    directory: str = "/"
+    ready: Probe | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A file's text as a Jinja template below ``templates/`` and the names it may use."""
+
+    name: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a machine: absolute path, content, owner and where it comes from.
+
+    ``source`` is what a person would edit to change it: ``stacks/lab1/lab.yml:12`` or the
+    path of a content file; it is shown with a daemon's complaint about this file.
+    """
+
+    path: str
+    content: bytes | Template
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How a service answers HTTP.
+
+    A service with ``locations`` is answered by nginx with that template of location blocks,
+    on the front itself when placed there, else by an nginx on its own machine. Without, its
+    own daemon speaks HTTP on ``port``.
+    """
+
+    port: int = 80
+    locations: Template | None = None
+    websocket: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AddressOf:
+    """The address of the machine that runs a service, known after placing."""
+
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One DNS resource record (RFC 1035 section 3.2.1) of the lab's domain.
+
+    ``name`` is relative to the domain, ``@`` the domain itself. ``value`` is the RDATA in
+    presentation form, or the address of a service. TXT values are plain text, quoted when
+    the zone is rendered.
+    """
+
+    name: str
+    type: str
+    value: str | AddressOf
+    ttl: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What must hold, asked of a real client (DESIGN decision 8).
+
+    ``client`` names a module of ``labctl.checks``; ``ask`` and ``expect`` are its arguments.
+    """
+
+    name: str
+    service: str
+    client: str
+    ask: Mapping[str, Any]
+    expect: Mapping[str, Any]
+    hint: str = ""
+    points: int = 1
+    origin: str = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who can log in to a service, printed at the end of ``up``."""
+
+    service: str
+    login: str
+    password: str
+
+
+WantKind = Literal["certificate", "ec-key", "rsa-key", "password", "token"]
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Something secret or long-lived that rendering needs as an input (``labctl.keep``).
+
+    ``name`` is unique in the lab; ``names`` are a certificate's host names, ``issuer`` who
+    signs it.
+    """
+
+    kind: WantKind
+    name: str
+    names: tuple[str, ...] = ()
+    issuer: Literal["ca", "self"] = "ca"
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A certificate with its chain, and its key, both PEM."""
+
+    chain: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key pair: PKCS #8 PEM, and raw parts as base64.
+
+    For ``ec-key`` (P-256) ``private`` is the 32-byte scalar and ``public`` X || Y, as DNSSEC
+    writes them (RFC 6605 section 4); for ``rsa-key`` ``public`` is the DER
+    SubjectPublicKeyInfo, as DKIM publishes it (RFC 6376 section 3.6.1), ``private`` empty.
+    """
+
+    pem: str
+    public: str
+    private: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a lab keeps over ``down``: certificates, keys, secrets, by the name of their want.
+
+    ``root`` is the lab's root certificate in PEM. ``serial`` is the zones' SOA serial, larger
+    whenever a record of the lab has changed (RFC 1912 section 2.2).
+    """
+
+    root: str
+    certificates: Mapping[str, Leaf] = field(default_factory=dict)
+    keys: Mapping[str, Key] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    serial: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a machine may use: bytes of memory, CPUs, processes."""
+
+    memory: int = 256 * 2**20
+    cpus: float = 1.0
+    processes: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """What a kind makes of one service, before it has a machine.
+
+    ``ports`` are the service's listening ports by protocol name (shown to people, allowed in
+    ``expose``). ``volumes`` are directories whose data outlives the machine. ``capabilities``
+    are Linux capabilities without the ``CAP_`` prefix.
+    """
+
+    packages: frozenset[str] = frozenset()
+    capabilities: frozenset[str] = frozenset()
+    daemons: tuple[Daemon, ...] = ()
+    route: Route | None = None
+    ports: Mapping[str, int] = field(default_factory=dict)
+    records: tuple[Record, ...] = ()
+    checks: tuple[Check, ...] = ()
+    accounts: tuple[Want, ...] = ()
+    wants: tuple[Want, ...] = ()
+    volumes: tuple[str, ...] = ()
+    tmpfs: tuple[str, ...] = ()
+    limits: Limits = Limits()
+    host_name: str = ""
+    published: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One server program of the lab: its kind, its options and what the kind made of them."""
+
+    name: str
+    kind: str
+    machine: str
+    options: Any
+    expansion: Expansion = Expansion()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A host name that the front sends to a service.
+
+    ``names`` are all of its host names, the first one canonical: below the lab's domain, and
+    below ``<lab>.localhost`` for use on the host.
+    """
+
+    name: str
+    service: str
+    names: tuple[str, ...]
+    tls: Tls = "ca"
+    http: Http = "redirect"
+    config: bytes = b""
+    config_source: str = ""
+    source: str = ""
+
+    @property
+    def certificate(self) -> str:
+        """The name of this site's certificate among the kept things."""
+        return f"site/{self.name}"
+
+    @property
+    def host(self) -> str:
+        """The site's canonical host name."""
+        return self.names[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """One segment with its IPv4 subnet in CIDR form."""
+
+    name: str
+    subnet: str
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A machine's port published on the host's loopback (or everywhere when public)."""
+
+    host: int
+    container: int
+    transport: Literal["tcp", "udp"] = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class ExposedPort:
+    """A service's port that the lab file publishes on the host."""
+
+    service: str
+    port: int
+    host: int
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a learner logs in to. ``addresses`` maps a network's name to an IPv4 address."""
+
+    name: str
+    services: tuple[str, ...]
+    packages: frozenset[str]
+    capabilities: frozenset[str]
+    addresses: Mapping[str, str]
+    host_name: str
+    limits: Limits = Limits()
+    volumes: tuple[str, ...] = ()
+    tmpfs: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+    daemons: tuple[Daemon, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """The machine's first address."""
+        return next(iter(self.addresses.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """Where the lab meets its host: the ports of HTTP and HTTPS, on loopback or everywhere."""
+
+    http: int = 80
+    https: int = 443
+    public: bool = False
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A whole lab, placed on machines and networks: the input of rendering."""
+
+    name: str
+    title: str
+    domain: str
+    services: Mapping[str, Service]
+    sites: tuple[Site, ...]
+    machines: Mapping[str, Machine]
+    networks: tuple[Network, ...]
+    records: tuple[Record, ...] = ()
+    checks: tuple[Check, ...] = ()
+    contents: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
+    accounts: tuple[Want, ...] = ()
+    publishing: Publishing = Publishing()
+
+    def machine_of(self, service: str) -> Machine:
+        """The machine that runs ``service``."""
+        return self.machines[self.services[service].machine]
+
+    def address_of(self, service: str) -> str:
+        """The IPv4 address at which ``service`` is reached."""
+        return self.machine_of(service).address
+
+    def of_kind(self, kind: str) -> tuple[Service, ...]:
+        """All services of one kind, in the lab file's order."""
+        return tuple(s for s in self.services.values() if s.kind == kind)
+
+    @cached_property
+    def sites_by_service(self) -> Mapping[str, tuple[Site, ...]]:
+        """The sites that each service answers."""
+        found: dict[str, list[Site]] = {}
+        for site in self.sites:
+            found.setdefault(site.service, []).append(site)
+        return {name: tuple(sites) for name, sites in found.items()}

@@ -1,0 +1,194 @@
+"""The plan: what would change, and why. Pure: one desired state, one observation.
+
+What ``labctl plan`` prints, what ``labctl up`` does and what ``--json`` says is this value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from labctl.model import Daemon, Lab
+from labctl.render import DAEMONS
+from labctl.render.tree import Tree, generation, manifest_lines
+
+# (machine, path): files to put back although changed by hand; an empty machine means any
+Reset = frozenset[tuple[str, str]]
+Action = Literal["create", "recreate", "start", "update", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenMachine:
+    """A machine as the engine and the machine itself tell it.
+
+    ``manifest`` are the lines that were applied last, by path; ``drift`` the paths changed by
+    hand since; ``ready`` what each daemon answered ("ok", or why not).
+    """
+
+    name: str
+    container: str
+    running: bool
+    definition: str
+    generation: str = ""
+    manifest: Mapping[str, str] = field(default_factory=dict)
+    drift: frozenset[str] = frozenset()
+    ready: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What there is of a lab: machines by name, and where its state directory is."""
+
+    machines: Mapping[str, SeenMachine] = field(default_factory=dict)
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What there should be: the lab, its files, and each machine's definition hash."""
+
+    lab: Lab
+    tree: Tree
+    definitions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step on a running machine: write, remove, test, start, stop, reload or restart."""
+
+    verb: Literal["write", "remove", "test", "start", "stop", "reload", "restart"]
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one machine, the reason, and for an update its steps."""
+
+    machine: str
+    action: Action
+    reason: str
+    steps: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A file that was changed by hand. ``conflict``: the lab has changed it as well."""
+
+    machine: str
+    path: str
+    conflict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All changes in the order of execution, and the files kept as somebody left them."""
+
+    lab: str
+    changes: tuple[Change, ...] = ()
+    drift: tuple[Drift, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing would be touched."""
+        return not self.changes
+
+    def of(self, *actions: Action) -> tuple[Change, ...]:
+        """The changes with one of these actions."""
+        return tuple(change for change in self.changes if change.action in actions)
+
+
+def plan(desired: Desired, seen: Observation, reset: Reset = frozenset()) -> Plan:
+    """Compare. ``reset`` are paths whose hand-made changes may be overwritten."""
+    changes: list[Change] = []
+    drift: list[Drift] = []
+    for name in desired.lab.machines:
+        machine = seen.machines.get(name)
+        change = _container(name, machine, desired)
+        if change is None and machine is not None:
+            drift += _drift(machine, desired, reset)
+            change = _update(machine, desired, reset)
+        if change is not None:
+            changes.append(change)
+    changes += [
+        Change(name, "remove", "the lab file no longer has it")
+        for name in seen.machines
+        if name not in desired.lab.machines
+    ]
+    return Plan(desired.lab.name, tuple(changes), tuple(drift))
+
+
+def _container(name: str, machine: SeenMachine | None, desired: Desired) -> Change | None:
+    """What happens to the container itself."""
+    if machine is None:
+        return Change(name, "create", "it does not exist yet")
+    if machine.definition != desired.definitions[name]:
+        return Change(name, "recreate", "its definition (image, limits, addresses, ports) has changed")
+    if not machine.running:
+        return Change(name, "start", "it is stopped")
+    return None
+
+
+def _drift(machine: SeenMachine, desired: Desired, reset: Reset) -> Iterable[Drift]:
+    lines = manifest_lines(desired.tree.machines[machine.name])
+    for path in sorted(machine.drift - _back(machine, reset)):
+        yield Drift(machine.name, path, lines.get(path) != machine.manifest.get(path))
+
+
+def _back(machine: SeenMachine, reset: Reset) -> frozenset[str]:
+    """The files changed by hand that may be put back."""
+    return frozenset(p for p in machine.drift if ("", p) in reset or (machine.name, p) in reset)
+
+
+def _update(machine: SeenMachine, desired: Desired, reset: Reset) -> Change | None:
+    files = desired.tree.machines[machine.name]
+    back = _back(machine, reset)
+    if machine.generation == generation(files) and not back:
+        return None
+    lines = manifest_lines(files)
+    kept = machine.drift - back
+    changed = {p for p, line in lines.items() if machine.manifest.get(p) != line} | back
+    write = sorted((changed & set(lines)) - kept)
+    remove = sorted(set(machine.manifest) - set(lines) - kept)
+    steps = [Step("write", path) for path in write] + [Step("remove", path) for path in remove]
+    steps += _daemon_steps(desired.lab.machines[machine.name].daemons, machine, {*write, *remove})
+    return Change(machine.name, "update", _reason(write, remove, machine, files), tuple(steps))
+
+
+def _reason(write: list[str], remove: list[str], machine: SeenMachine, files: Mapping[str, object]) -> str:
+    new = sum(path not in machine.manifest for path in write)
+    counts = {"changed": len(write) - new, "new": new, "removed": len(remove)}
+    said = [f"{n} {word}" for word, n in counts.items() if n]
+    return f"files: {', '.join(said)}" if said else "only files kept as changed by hand differ"
+
+
+def _daemon_steps(
+    daemons: Iterable[Daemon], machine: SeenMachine, touched: set[str]
+) -> Iterable[Step]:
+    """Test before anything goes live, reload where a daemon can, restart where it cannot."""
+    before = {path.split("/")[4] for path in machine.manifest if path.startswith(f"{DAEMONS}/")}
+    tests: list[Step] = []
+    acts: list[Step] = []
+    names = set()
+    for daemon in daemons:
+        names.add(daemon.name)
+        act = _act(daemon, daemon.name in before, touched)
+        if act and daemon.test and act != "stop":
+            tests.append(Step("test", daemon.name))
+        if act:
+            acts.append(Step(act, daemon.name))
+    stops = [Step("stop", name) for name in sorted(before - names)]
+    return [*tests, *stops, *acts]
+
+
+def _act(
+    daemon: Daemon, known: bool, touched: set[str]
+) -> Literal["start", "restart", "reload"] | None:
+    if not known:
+        return "start"
+    own = (f"{DAEMONS}/{daemon.name}/", *daemon.restarts)
+    if any(path.startswith(own) for path in touched):
+        return "restart"
+    if daemon.watches and any(path.startswith(daemon.watches) for path in touched):
+        return "reload" if daemon.reload else "restart"
+    return None

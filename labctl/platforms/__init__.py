@@ -1,0 +1,1 @@
+"""Platforms: how services are placed on machines and networks."""

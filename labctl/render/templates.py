@@ -1,0 +1,51 @@
+"""Jinja, strict: an unknown name is an error, a value is text wherever it lands."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+import jinja2
+
+from labctl import resources
+from labctl.model import Template
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """The environment of all templates."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.templates()),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # no HTML here: each format has its own filter below
+        auto_reload=False,
+    )
+    env.filters["rendered"] = text
+    env.filters["nginx"] = nginx_quoted
+    env.filters["comment"] = comment
+    return env
+
+
+def text(template: Template) -> str:
+    """The text of a template with its names."""
+    names: dict[str, Any] = dict(template.context)
+    return environment().get_template(template.name).render(names)
+
+
+def nginx_quoted(value: str) -> str:
+    """A value as one nginx parameter: quoted, and with nothing that nginx would interpret.
+
+    nginx knows no escape for ``$``, so a value with one is refused with ValueError.
+    """
+    if "$" in value or any(c < " " for c in value):
+        raise ValueError(f"{value!r} cannot be a plain value in nginx")
+    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
+
+
+def comment(value: str) -> str:
+    """A value inside a one-line comment: no line ends it."""
+    return " ".join(value.split())

@@ -1,0 +1,170 @@
+"""One lab as a command works on it: found, read, placed, kept, rendered.
+
+The effects around the pure flow: which file, which state directory, which ports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labctl import addresses, resources
+from labctl.engines.state import State, write_atomically
+from labctl.errors import LabctlError
+from labctl.keep import data_home, keep, lab_home
+from labctl.model import Kept, Lab, Publishing, Want
+
+if TYPE_CHECKING:
+    from labctl.render.tree import Tree
+
+LAB_FILE = "lab.yml"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the command line says over the lab file; None where it says nothing."""
+
+    name: str | None = None
+    http: int | None = None
+    https: int | None = None
+    public: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """With what a lab was brought up: remembered in its state directory until ``down``."""
+
+    file: str
+    name: str = ""
+    publishing: Publishing = Publishing()
+
+
+def state_directory(name: str) -> Path:
+    """Where a lab's state goes: ``.labctl/<lab>`` in this directory, or HOSTING_LABCTL_DIR."""
+    return Path(os.environ.get("HOSTING_LABCTL_DIR") or ".labctl").absolute() / name
+
+
+def read_settings(state: State) -> Settings | None:
+    """The settings of the last ``up``, or None."""
+    try:
+        found = json.loads((state.directory / "settings.json").read_bytes())
+        return Settings(found["file"], found["name"], Publishing(**found["publishing"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def write_settings(state: State, settings: Settings) -> None:
+    """Remember the settings of this ``up``."""
+    text = json.dumps(asdict(settings), indent=1)
+    write_atomically(state.directory / "settings.json", text.encode())
+
+
+def find_lab_file(target: str) -> Path:
+    """The lab file that a word on the command line means.
+
+    A path to a file or a folder; else a lab of this directory or of ``stacks/``, else one that
+    comes with labctl. LabctlError where there is none.
+    """
+    path = Path(target)
+    if path.is_file():
+        return path
+    if "/" not in target and target not in (".", ".."):
+        for base in (Path("stacks"), Path(), resources.stacks()):
+            if (base / target / LAB_FILE).is_file():
+                return base / target / LAB_FILE
+    if (path / LAB_FILE).is_file():
+        return path / LAB_FILE
+    raise LabctlError(
+        f"there is no lab '{target}'",
+        "`labctl list` shows the labs, `labctl init NAME` starts a new one",
+        status=2,
+    )
+
+
+class Session:
+    """A lab that a command works on."""
+
+    def __init__(self, target: str, choices: Choices | None = None, dry: bool = False) -> None:
+        """Read and place the lab ``target``. ``dry`` writes nothing, not even kept things."""
+        from labctl.expand import expand
+        from labctl.spec.lab import load
+
+        self.dry = dry
+        choices = choices or Choices()
+        earlier = None if "/" in target else read_settings(State(state_directory(target)))
+        self.file = Path(earlier.file) if earlier else find_lab_file(target).absolute()
+        name = choices.name or (earlier.name if earlier else "") or ""
+        spec, reader = load(_relative(self.file), name)
+        self.name = spec.name
+        self.expanded = expand(spec, reader)
+        self.state = State(state_directory(self.name))
+        self.earlier = earlier or read_settings(self.state)
+        before = self.earlier.publishing if self.earlier else Publishing()
+        said = {k: v for k, v in asdict(choices).items() if v is not None and k != "name"}
+        self.settings = Settings(str(self.file), name, replace(before, **said))
+        self.notices: tuple[str, ...] = ()
+
+    @cached_property
+    def lab(self) -> Lab:
+        """The lab, placed."""
+        from labctl.platforms import vps
+
+        subnet = addresses.subnet_for(
+            self.name, self.expanded.subnet, data_home(), write=not self.dry
+        )
+        return vps.place(self.expanded, subnet, self.settings.publishing)
+
+    @cached_property
+    def kept(self) -> Kept:
+        """What the lab keeps; made now where it is missing."""
+        kept, self.notices = keep(
+            self.lab, wants(self.lab), lab_home(self.name), datetime.now(UTC), write=not self.dry
+        )
+        return kept
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The lab's files."""
+        from labctl.engines import images
+        from labctl.render import render
+
+        recipe = images.recipe()
+        return render(
+            self.lab,
+            self.kept,
+            lambda packages: images.reference(packages, recipe),
+            str(self.state.directory),
+        )
+
+    @cached_property
+    def definitions(self) -> Mapping[str, str]:
+        """Compose's hash of each machine's definition."""
+        from labctl.engines import compose
+
+        known = self.state.read_definitions(self.tree.compose)
+        if known is None:
+            known = compose.definitions(self.tree.compose)
+            if not self.dry and self.state.directory.is_dir():
+                self.state.write_definitions(self.tree.compose, known)
+        return known
+
+
+def wants(lab: Lab) -> Iterable[Want]:
+    """Everything that the lab's services want kept."""
+    for service in lab.services.values():
+        yield from service.expansion.wants
+        yield from service.expansion.accounts
+
+
+def _relative(path: Path) -> Path:
+    """A path as people would type it: relative where it is below this directory."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path

@@ -1,0 +1,1 @@
+"""The lab file: YAML with positions → typed specification, with every problem at once."""

@@ -1,0 +1,313 @@
+"""The lab file: its keys, and the typed specification that they become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from labctl import kinds
+from labctl.model import Http, Limits, Tls
+from labctl.spec import content, document
+from labctl.spec.document import Mapping as MappingNode
+from labctl.spec.document import Node, Scalar
+from labctl.spec.fields import (
+    Choice,
+    ContentFile,
+    Cpus,
+    Doc,
+    Domain,
+    HostLabel,
+    Integer,
+    Many,
+    Memory,
+    Name,
+    Port,
+    Subnet,
+    Table,
+    Text,
+)
+from labctl.spec.problems import InvalidLab, Mark, nearest, shown
+from labctl.spec.reader import Reader, fields_of
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceKeys:
+    """Keys that every service has, whatever its kind."""
+
+    kind: Annotated[str, Name(), Doc("what kind of server this is; the service's name")]
+    machine: Annotated[str, Name(), Doc("machine that runs it; one of its own")] = ""
+    memory: Annotated[int, Memory(), Doc("memory of its machine; what the kind needs")] = 0
+    cpus: Annotated[float, Cpus(), Doc("processors of its machine; 1")] = 0
+    processes: Annotated[
+        int, Integer(8, 10_000), Doc("processes of its machine; what the kind needs")
+    ] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteKeys:
+    """Keys of a site. A single word stands for its service."""
+
+    SHORTHAND = "service"
+
+    service: Annotated[str, Name(), Doc("service that answers this site")]
+    names: Annotated[
+        tuple[str, ...], Many(HostLabel()), Doc("more host names; `@` is the domain itself")
+    ] = ()
+    tls: Annotated[
+        Tls,
+        Choice("ca", "self-signed", "none"),
+        Doc("who signs the certificate: the lab's CA, the site itself, or no TLS at all"),
+    ] = "ca"
+    http: Annotated[
+        Http,
+        Choice("redirect", "serve", "refuse"),
+        Doc("what plain HTTP gets: a redirect to HTTPS, the site too, or a refusal"),
+    ] = "redirect"
+    config: Annotated[
+        str, ContentFile(), Doc("file with nginx directives of your own for this virtual host")
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExposeKeys:
+    """A port of a service published on the host. A single word stands for its service."""
+
+    SHORTHAND = "service"
+
+    service: Annotated[str, Name(), Doc("service whose port it is")]
+    port: Annotated[int, Port(), Doc("the service's port")]
+    host: Annotated[int, Port(), Doc("port on the host; the same")] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LabKeys:
+    """Keys at the top of a lab file."""
+
+    lab: Annotated[str, Name(), Doc("the lab's name")]
+    services: Annotated[
+        Mapping[str, Any], Table(Name(), ServiceKeys), Doc("servers, by name")
+    ]
+    title: Annotated[str, Text(120), Doc("what the lab is about, in one line")] = ""
+    domain: Annotated[str, Domain(), Doc("domain of all its names; `<lab>.test`")] = ""
+    sites: Annotated[
+        Mapping[str, SiteKeys],
+        Table(HostLabel(), SiteKeys),
+        Doc("host names that the front sends to services, relative to the domain"),
+    ] = field(default_factory=dict)
+    expose: Annotated[
+        tuple[ExposeKeys, ...],
+        Many(ExposeKeys),
+        Doc("more ports that reach the host, beside 80 and 443"),
+    ] = ()
+    subnet: Annotated[
+        str, Subnet(), Doc("addresses of the lab's network; a free /24 of 198.18.0.0/15")
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """A service as the lab file says it, with its content by relative path."""
+
+    name: str
+    kind: str
+    machine: str
+    limits: Mapping[str, Any]
+    options: Any
+    content: Mapping[str, bytes]
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSpec:
+    """A site as the lab file says it; ``names`` relative to the domain, the first canonical."""
+
+    name: str
+    service: str
+    names: tuple[str, ...]
+    tls: Tls
+    http: Http
+    config: bytes
+    config_source: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A lab as its file says it, complete and valid field by field."""
+
+    name: str
+    title: str
+    domain: str
+    folder: Path
+    services: Mapping[str, ServiceSpec]
+    sites: tuple[SiteSpec, ...]
+    expose: tuple[ExposeKeys, ...]
+    subnet: str
+
+
+def load(path: Path, name: str = "") -> tuple[Spec, Reader]:
+    """Read a lab file; ``name`` replaces the lab's own name (and so its default domain).
+
+    The reader comes back for the places of later problems. InvalidLab with all problems.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        problem = document.Problem(str(path), Mark(1, 1), "", f"cannot be read: {error.strerror}")
+        raise InvalidLab([problem]) from None
+    return read(data, str(path), path.parent, name)
+
+
+def read(data: bytes, file: str, folder: Path, name: str = "") -> tuple[Spec, Reader]:
+    """The same from bytes; content is read below ``folder``."""
+    parsed = document.parse(data, file)
+    reader = Reader(parsed)
+    spec = _Lab(reader, folder).read(parsed.root)
+    if reader.problems or spec is None:
+        raise InvalidLab(reader.problems, parsed.lines)
+    if name:
+        spec = replace(spec, name=name)
+    return replace(spec, domain=spec.domain or f"{spec.name}.test"), reader
+
+
+class _Lab:
+    def __init__(self, reader: Reader, folder: Path) -> None:
+        self.reader = reader
+        self.folder = folder
+
+    def read(self, root: Node) -> Spec | None:
+        if not isinstance(root, MappingNode) or not root.items:
+            self.reader.complain(root.mark, (), "a lab file has keys and values",
+                                 "`labctl init NAME` writes one to start from")  # fmt: skip
+            return None
+        known = dict(fields_of(LabKeys))
+        self.reader.unknown(root, (), known)
+        services_field = known.pop("services")
+        values = self.reader.values(known, root, ())
+        services = self.services(root, services_field.doc)
+        if values is None or services is None:
+            return None
+        sites = tuple(self.site(label, keys) for label, keys in values["sites"].items())
+        return Spec(
+            name=values["lab"],
+            title=values["title"],
+            domain=values["domain"],
+            folder=self.folder,
+            services=services,
+            sites=sites,
+            expose=values["expose"],
+            subnet=values["subnet"],
+        )
+
+    def services(self, root: MappingNode, doc: str) -> dict[str, ServiceSpec] | None:
+        if "services" not in root.items:
+            self.reader.complain(root.mark, (), "'services' is missing", doc)
+            return None
+        node = root.items["services"][1]
+        self.reader.marks[("services",)] = node.mark
+        if not isinstance(node, MappingNode):
+            self.reader.complain(node.mark, ("services",), "names and kinds of servers are expected",
+                                 "for example `www: static`")  # fmt: skip
+            return None
+        found: dict[str, ServiceSpec] = {}
+        before = len(self.reader.problems)
+        for key, value in node.items.values():
+            name = self.reader.scalar(Name(), key, ("services",))
+            service = self.service(key.value, value)
+            if service and isinstance(name, str):
+                found[name] = service
+        for kind in kinds.implied():
+            if not any(service.kind == kind for service in found.values()):
+                found[kind] = self.implied(kind)
+        return found if len(self.reader.problems) == before else None
+
+    def implied(self, kind: str) -> ServiceSpec:
+        options = kinds.load(kind).Options()
+        return ServiceSpec(kind, kind, kind, {}, options, {}, f"{self.reader.document.file}")
+
+    def service(self, name: str, node: Node) -> ServiceSpec | None:
+        path = ("services", name)
+        if isinstance(node, Scalar) and not (node.plain and node.value in ("", "~", "null")):
+            node = MappingNode({"kind": (node, node)}, node.mark)
+        if isinstance(node, Scalar):
+            node = MappingNode({}, node.mark)
+        if not isinstance(node, MappingNode):
+            self.reader.complain(node.mark, path, "a kind, or keys and values, are expected")
+            return None
+        kind = self.kind(name, node, path)
+        if kind is None:
+            return None
+        options_type = kinds.load(kind).Options
+        common, own = dict(fields_of(ServiceKeys)), fields_of(options_type)
+        common.pop("kind")
+        self.reader.unknown(node, path, {**common, **own, "kind": None})
+        keys = self.reader.values(common, node, path)
+        options = self.reader.values(own, node, path)
+        if keys is None or options is None:
+            return None
+        files: Mapping[str, bytes] = {}
+        if "content" in own:
+            options["content"] = options["content"] or name
+            files = self.content(options["content"], path)
+        limits = {key: keys[key] for key in ("memory", "cpus", "processes") if keys[key]}
+        return ServiceSpec(name, kind, keys["machine"] or name, limits, options_type(**options),
+                           files, self.source(path))  # fmt: skip
+
+    def kind(self, name: str, node: MappingNode, path: tuple[str, ...]) -> str | None:
+        self.reader.marks[path] = node.mark
+        if "kind" not in node.items:
+            if name in kinds.names():
+                return name
+            self.reader.complain(node.mark, path, "'kind' is missing", nearest("", kinds.names()))
+            return None
+        value = node.items["kind"][1]
+        if isinstance(value, Scalar) and value.value in kinds.names():
+            return value.value
+        word = value.value if isinstance(value, Scalar) else ""
+        self.reader.complain(value.mark, (*path, "kind"), f"there is no kind '{shown(word)}'",
+                             nearest(word, kinds.names()))  # fmt: skip
+        return None
+
+    def content(self, relative: str, path: tuple[str, ...]) -> Mapping[str, bytes]:
+        try:
+            return content.read_folder(self.folder, relative)
+        except content.ContentError as error:
+            self.reader.complain(self.reader.at((*path, "content")), (*path, "content"), str(error))
+            return {}
+
+    def site(self, label: str, keys: SiteKeys) -> SiteSpec:
+        path = ("sites", label)
+        config = b""
+        if keys.config:
+            try:
+                config = content.read_file(self.folder, keys.config)
+            except content.ContentError as error:
+                self.reader.complain(self.reader.at((*path, "config")), (*path, "config"), str(error))
+        return SiteSpec(
+            name=label,
+            service=keys.service,
+            names=(label, *keys.names),
+            tls=keys.tls,
+            http=keys.http,
+            config=config,
+            config_source=f"{self.folder}/{keys.config}" if keys.config else "",
+            source=self.source(path),
+        )
+
+    def source(self, path: tuple[str | int, ...]) -> str:
+        return f"{self.reader.document.file}:{self.reader.at(path).line}"
+
+
+def limits_of(spec: ServiceSpec, needed: Limits) -> Limits:
+    """The limits that a lab file says, over those that a kind needs."""
+    return replace(needed, **spec.limits)
+
+
+def documented() -> Iterator[tuple[str, type[Any]]]:
+    """The mappings of a lab file with a title each, for the schema and the reference."""
+    yield "lab file", LabKeys
+    yield "service", ServiceKeys
+    yield "site", SiteKeys
+    yield "exposed port", ExposeKeys

@@ -1,0 +1,104 @@
+"""Taking a lab down: everything that carries its label goes, and that is verified."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labctl.engines import compose
+from labctl.engines.compose import Engine
+from labctl.engines.state import State
+from labctl.errors import LabctlError
+from labctl import addresses, keep
+from labctl.keep import data_home, lab_home
+from labctl.render.compose import LABEL, project
+from labctl.session import Session, state_directory
+
+_PROJECT = "com.docker.compose.project"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was removed, counted by what it was, and what was kept on purpose."""
+
+    lab: str
+    removed: dict[str, int]
+    kept: list[str]
+
+
+def take_down(target: str, keep_data: bool, purge: bool) -> Done:
+    """Remove a lab's containers, networks, volumes and files; verify that they are gone.
+
+    The lab's CA and keys stay unless ``purge``, its volumes stay with ``keep_data``. Another
+    lab's or another program's things are never touched: only what has both this lab's label
+    and its Compose project is. LabctlError when something is left.
+    """
+    engine = Engine()
+    lab = _name(target, engine)
+    state = _state(lab, engine)
+    before = _count(lab, engine)
+    if sum(before.values()):
+        compose.down(lab, volumes=not keep_data)
+        _remove_strays(lab, engine, keep_data)
+    state.remove()
+    kept = _keep(lab, purge)
+    left = _count(lab, engine)
+    if keep_data and left["volumes"]:
+        kept.append(f"data in {left['volumes']} volumes; the next `labctl up {lab}` finds it")
+        left["volumes"] = 0
+    if sum(left.values()) or state.directory.exists():
+        names = ", ".join(f"{n} {what}" for what, n in left.items() if n) or str(state.directory)
+        raise LabctlError(f"{lab} is not gone: {names} left", f"`labctl down {lab}` tries again")
+    after = {what: before[what] - _count(lab, engine)[what] for what in before}
+    return Done(lab, after, kept)
+
+
+def _name(target: str, engine: Engine) -> str:
+    if "/" not in target and (state_directory(target).exists() or sum(_count(target, engine).values())):
+        return target
+    if "/" not in target and lab_home(target).exists():
+        return target
+    return Session(target, dry=True).name
+
+
+def _state(lab: str, engine: Engine) -> State:
+    """The state directory: where the containers say, else where it would be."""
+    for container in engine.containers(lab):
+        directory = Path(container["Labels"].get(f"{LABEL}.state", ""))
+        if directory.name == lab and directory.is_absolute():
+            return State(directory)
+    return State(state_directory(lab))
+
+
+def _ours(lab: str) -> dict[str, Any]:
+    return {"label": [f"{LABEL}.lab={lab}", f"{_PROJECT}={project(lab)}"]}
+
+
+def _count(lab: str, engine: Engine) -> dict[str, int]:
+    api = engine.client.api
+    return {
+        "containers": len(api.containers(all=True, filters=_ours(lab))),
+        "networks": len(api.networks(filters=_ours(lab))),
+        "volumes": len(api.volumes(filters=_ours(lab))["Volumes"] or []),
+    }
+
+
+def _remove_strays(lab: str, engine: Engine, keep_data: bool) -> None:
+    """What Compose did not know of any more: a volume or a network of a former lab file."""
+    api = engine.client.api
+    for container in api.containers(all=True, filters=_ours(lab)):
+        api.remove_container(container["Id"], force=True)
+    for network in api.networks(filters=_ours(lab)):
+        api.remove_network(network["Id"])
+    for volume in [] if keep_data else api.volumes(filters=_ours(lab))["Volumes"] or []:
+        api.remove_volume(volume["Name"])
+
+
+def _keep(lab: str, everything: bool) -> list[str]:
+    home = lab_home(lab)
+    if everything:
+        keep.purge(home)
+        addresses.forget(lab, data_home())
+        return []
+    return [f"the lab's CA and keys in {home} (`labctl down {lab} --purge` forgets them)"] if home.exists() else []

@@ -1,0 +1,80 @@
+"""The nginx of a machine: its daemon, its main configuration, its local virtual hosts.
+
+The front is one, and so is the machine of every service that nginx answers (static, cgi).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from labctl.model import Daemon, File, Lab, Machine, Probe, Service, Template
+
+PACKAGES = frozenset({"nginx"})
+CAPABILITIES = frozenset({"SETUID", "SETGID", "KILL"})
+TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
+DAEMON = Daemon(
+    name="nginx",
+    run=("nginx", "-e", "/dev/stderr", "-g", "daemon off;"),
+    prepare=(
+        ("install", "-d", "-m", "1777", "/run/nginx"),
+        ("s6-setuidgid", "www-data", "mkdir", "-p", *(f"/run/nginx/{t}" for t in TEMPORARY)),
+    ),
+    test=("nginx", "-t", "-q", "-e", "/dev/stderr"),
+    reload=("s6-svc", "-h", "/run/service/nginx"),
+    watches=("/etc/nginx/", "/etc/ssl/"),
+    ready=Probe(80, r"^HTTP/1\.1 ", b"GET / HTTP/1.1\r\nHost: ready.invalid\r\n\r\n"),
+)
+
+
+def local_services(machine: Machine, lab: Lab) -> tuple[Service, ...]:
+    """The machine's services that its own nginx answers."""
+    services = (lab.services[name] for name in machine.services)
+    return tuple(s for s in services if s.expansion.route and s.expansion.route.locations)
+
+
+def is_front(machine: Machine, lab: Lab) -> bool:
+    """Whether the front is placed on this machine."""
+    return any(lab.services[name].kind == "front" for name in machine.services)
+
+
+def files(machine: Machine, lab: Lab) -> Iterable[File]:
+    """The main configuration, and a virtual host a local service where this is no front.
+
+    The first service is the default server: a front talks to it by name, and whoever talks
+    to the machine by address sees what it serves.
+    """
+    if DAEMON not in machine.daemons:
+        return
+    front = is_front(machine, lab)
+    yield File(
+        "/etc/nginx/nginx.conf",
+        Template(
+            "nginx/nginx.conf.j2",
+            {
+                "front": front,
+                "names": sum(len(site.names) for site in lab.sites),
+                "temporary": TEMPORARY,
+                "localhost": f"{lab.name}.localhost",
+                "https_port": lab.publishing.https,
+            },
+        ),
+        source="labctl",
+    )
+    if front:
+        return
+    for number, service in enumerate(local_services(machine, lab)):
+        assert service.expansion.route is not None
+        yield File(
+            f"/etc/nginx/sites-enabled/{service.name}.conf",
+            Template(
+                "nginx/local.conf.j2",
+                {
+                    "service": service,
+                    "names": [n for s in lab.sites_by_service.get(service.name, ()) for n in s.names],
+                    "locations": service.expansion.route.locations,
+                    "default": number == 0,
+                    "front": lab.address_of("front") if "front" in lab.services else "",
+                },
+            ),
+            source=service.source,
+        )

@@ -1,0 +1,174 @@
+"""The zones of a lab: which there are, what stands in each, and the keys that sign them.
+
+Every record is derived: from sites, machines, and what the services say of themselves.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from labctl import dnssec, rdata
+from labctl.model import AddressOf, Kept, Lab, Machine, Record
+
+NAME_SERVER = "ns"  # relative to the domain
+HOSTS = "hosts"  # machines are <machine>.hosts.<domain>
+ADDRESSES = frozenset({"A", "AAAA"})
+REVERSE_KEY = "zone/reverse"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a zone file."""
+
+    name: str
+    ttl: int
+    type: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Lines of a zone file that belong together, and what they are."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+def forward_key(domain: str) -> str:
+    """The name of the domain's key among the kept things."""
+    return f"zone/{domain}"
+
+
+def names(lab: Lab) -> tuple[str, ...]:
+    """The lab's zones without the final dot: its domain, then its reverse zones."""
+    return (lab.domain, *reverse_names(lab))
+
+
+def reverse_names(lab: Lab) -> tuple[str, ...]:
+    """The reverse zones (RFC 1035 section 3.5) that hold an address of a machine."""
+    return tuple(dict.fromkeys(zone for _, _, zone in _addresses(lab)))
+
+
+def reverse_zone(address: str, subnet: str) -> str:
+    """The reverse zone of an address in a subnet.
+
+    Zones are cut at octets: a /16 is one zone, a /20 is served as those /24s that are in use,
+    and of a /26 the lab serves the whole /24 (nobody delegates parts of it, RFC 2317).
+    """
+    octets = min(3, -(-ipaddress.IPv4Network(subnet).prefixlen // 8))
+    return ".".join([*reversed(address.split(".")[:octets]), "in-addr.arpa"])
+
+
+def keys(lab: Lab, kept: Kept) -> tuple[dnssec.ZoneKey, ...]:
+    """The key of each zone, in the order of ``names``. Reverse zones share one key pair."""
+    return tuple(
+        dnssec.ZoneKey(
+            zone, kept.keys[forward_key(zone) if zone == lab.domain else REVERSE_KEY]
+        )
+        for zone in names(lab)
+    )
+
+
+def contents(zone: str, lab: Lab, ttl: int) -> tuple[Group, ...]:
+    """What stands in a zone beside its SOA; ``ttl`` in seconds is for what is derived here.
+
+    No record comes twice, and all records of one name and type have one TTL (RFC 2181
+    section 5.2): the smallest.
+    """
+    groups = _forward(lab, ttl) if zone == lab.domain else _reverse(zone, lab, ttl)
+    return _tidy([(title, list(rows)) for title, rows in groups])
+
+
+def derived(lab: Lab) -> Iterator[Row]:
+    """The records that follow from the lab's sites, machines and name server."""
+    for _, rows in _derived(lab, 0):
+        yield from rows
+
+
+def soa_query(name: str) -> bytes:
+    """A question for a zone's SOA with signatures, as one datagram (RFC 1035, RFC 6891).
+
+    Its id is ``LB``. An authoritative server that has signed the zone answers two records.
+    """
+    question = dnssec.wire_name(name) + b"\0\x06\0\x01"
+    do = b"\0\0\x29\x04\xd0\0\0\x80\0\0\0"
+    return b"LB\0\0\0\x01\0\0\0\0\0\x01" + question + do
+
+
+def _forward(lab: Lab, ttl: int) -> Iterator[tuple[str, Iterable[Row]]]:
+    yield from _derived(lab, ttl)
+    rows = [_row(record, lab) for record in lab.records]
+    yield "what services say of themselves", rows
+    taken = {row.name for row in rows} | {row.name for row in derived(lab)}
+    yield "machines that go by a name of their own", [
+        Row(rdata.relative(machine.host_name, lab.domain), ttl, "A", address)
+        for machine in lab.machines.values()
+        if machine.host_name.endswith(f".{lab.domain}")
+        and rdata.relative(machine.host_name, lab.domain) not in taken
+        for address in machine.addresses.values()
+    ]
+
+
+def _derived(lab: Lab, ttl: int) -> Iterator[tuple[str, Iterable[Row]]]:
+    server = lab.address_of(lab.of_kind("dns")[0].name)
+    yield "this name server", [
+        Row("@", ttl, "NS", NAME_SERVER),
+        Row(NAME_SERVER, ttl, "A", server),
+    ]
+    yield "sites: all at the front", _site_rows(lab, ttl)
+    yield "machines", [
+        Row(f"{machine.name}.{HOSTS}", ttl, "A", address)
+        for machine in lab.machines.values()
+        for address in machine.addresses.values()
+    ]
+
+
+def _site_rows(lab: Lab, ttl: int) -> Iterator[Row]:
+    for front in lab.of_kind("front")[:1]:
+        address = lab.address_of(front.name)
+        for name in (name for site in lab.sites for name in site.names):
+            if name == lab.domain or name.endswith(f".{lab.domain}"):
+                yield Row(rdata.relative(name, lab.domain), ttl, "A", address)
+
+
+def _reverse(zone: str, lab: Lab, ttl: int) -> Iterator[tuple[str, Iterable[Row]]]:
+    yield "the lab's name server", [Row("@", ttl, "NS", f"{NAME_SERVER}.{lab.domain}.")]
+    yield "machines", [
+        Row(_reverse_label(address, zone), ttl, "PTR", f"{machine.host_name}.")
+        for machine, address, its_zone in _addresses(lab)
+        if its_zone == zone
+    ]
+
+
+def _reverse_label(address: str, zone: str) -> str:
+    return rdata.relative(ipaddress.IPv4Address(address).reverse_pointer, zone)
+
+
+def _addresses(lab: Lab) -> Iterator[tuple[Machine, str, str]]:
+    subnets = {network.name: network.subnet for network in lab.networks}
+    for machine in lab.machines.values():
+        for network, address in machine.addresses.items():
+            yield machine, address, reverse_zone(address, subnets[network])
+
+
+def _row(record: Record, lab: Lab) -> Row:
+    value = record.value
+    text = lab.address_of(value.service) if isinstance(value, AddressOf) else value
+    data = rdata.presentation(record.type, text, lab.domain)
+    return Row(record.name.lower(), record.ttl, record.type, data)
+
+
+def _tidy(groups: list[tuple[str, list[Row]]]) -> tuple[Group, ...]:
+    ttls: dict[tuple[str, str], int] = {}
+    for row in (row for _, rows in groups for row in rows):
+        ttls[row.name, row.type] = min(row.ttl, ttls.get((row.name, row.type), row.ttl))
+    seen: set[Row] = set()
+    tidy = []
+    for title, rows in groups:
+        same = (Row(r.name, ttls[r.name, r.type], r.type, r.data) for r in rows)
+        fresh = tuple(row for row in dict.fromkeys(same) if row not in seen)
+        seen.update(fresh)
+        tidy.append(Group(title, fresh))
+    return tuple(group for group in tidy if group.rows)
