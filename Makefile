@@ -64,5 +64,5 @@ link: ## put `labctl` on your PATH, by a link in ~/.local/bin
 	@ln -sT $(CURDIR)/$(BIN)/labctl $(LINK) && echo "$(LINK) -> $(CURDIR)/$(BIN)/labctl"
 
 clean: ## remove what make and the tools made; labs and their certificates stay
-	rm -rf .venv .venv-pins dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-pins .setup dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find labctl tests bench -name __pycache__ -prune -exec rm -rf {} +

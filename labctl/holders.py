@@ -61,9 +61,15 @@ def program(inode: str, proc: Path = PROC) -> str:
     wanted = f"socket:[{inode}]"
     for process in proc.iterdir():
         if process.name.isdecimal() and wanted in _open_files(process):
-            name = (process / "comm").read_text(errors="replace").strip()
-            return f"{name} (process {process.name})"
+            return f"{_command(process)} (process {process.name})"
     return ""
+
+
+def _command(process: Path) -> str:
+    try:
+        return (process / "comm").read_text(errors="replace").strip()
+    except OSError:
+        return "a program that has just ended"
 
 
 def _open_files(process: Path) -> set[str]:

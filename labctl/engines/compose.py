@@ -181,3 +181,17 @@ def _reason(stderr: str) -> str:
     return "Compose: " + (" ".join(telling) or "it failed without a word")
 
 
+
+
+def attach(container: str, command: Sequence[str], user: str, terminal: bool) -> int:
+    """Run a command in a container with our own input and output; its exit status."""
+    words = ["docker", "exec", "--interactive", *(["--tty"] if terminal else [])]
+    return subprocess.call([*words, "--user", user, container, *command])
+
+
+def logs(lab: str, machine: str | None, follow: bool, tail: int) -> int:
+    """Print the output of a lab's containers; Compose's exit status."""
+    words = ["docker", "compose", "-p", project(lab), "logs", "--no-log-prefix", f"--tail={tail}"]
+    if machine is None:
+        words.remove("--no-log-prefix")
+    return subprocess.call([*words, *(["--follow"] if follow else []), *([machine] if machine else [])])

@@ -116,7 +116,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
     needed = (package for suffix in suffixes for package in _PACKAGES.get(suffix, ()))
     return Expansion(
         packages=frozenset({"fcgiwrap", *needed, *options.packages}),
-        capabilities=frozenset({"SETUID", "SETGID", "KILL", "CHOWN"}),
+        capabilities=frozenset({"SETUID", "SETGID", "KILL"}),
         daemons=(_daemon(service, bool(_compiled(scope.content))),),
         route=Route(locations=_locations(service, scope.content)),
         ports={"http": 80},
@@ -140,24 +140,21 @@ def _locations(service: Service, content: Mapping[str, bytes]) -> Template:
 
 
 def _daemon(service: Service, compiles: bool) -> Daemon:
-    """Fcgiwrap. Its init steps stay root's, so that no program can replace a compiled one."""
+    """Fcgiwrap on a socket that root has bound: no program can replace socket or programs."""
     options: Options = service.options
     name, make = f"fcgiwrap-{service.name}", ("make", "-s", "-C", sources(service))
-    directory = socket(service).rpartition("/")[0]
-    run = ("fcgiwrap", "-c", str(options.processes), "-s", f"unix:{socket(service)}")
-    prepare = (
-        ("install", "-d", "-o", USER, "-g", USER, "-m", "0755", directory),
-        ("rm", "-f", socket(service)),
-    )
+    path = socket(service)
+    prepare = (("mkdir", "-p", path.rpartition("/")[0]),)
     return Daemon(
         name=name,
-        run=("s6-setuidgid", USER, *run),
+        run=("s6-ipcserver-socketbinder", "-a", "0666", "-B", path)
+        + ("s6-setuidgid", USER, "fcgiwrap", "-c", str(options.processes)),
         prepare=(*prepare, (*make, "start")) if compiles else prepare,
         test=(*make, "build") if compiles else (),
         reload=(*make, "install") if compiles else (),
         watches=(f"{sources(service)}/",) if compiles else (),
         restarts=(f"/etc/labctl/daemons/{name}/",),
-        ready=Probe(socket(service), "FCGI_MPXS_CONNS", _ASK),
+        ready=Probe(path, "FCGI_MPXS_CONNS", _ASK),
     )
 
 

@@ -34,6 +34,7 @@ IMPLIED = True
 PORT = 53
 ZONES = "/etc/bind/zones"
 KEYS = "/etc/bind/keys"
+PREPARE = "/usr/local/sbin/prepare-zones"
 CHECK = "/usr/local/sbin/check-zones"
 
 Own = Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -90,30 +91,13 @@ def _daemon(domain: str) -> Daemon:
         name="named",
         run=("named", "-g", "-n", "1"),
         user="bind",
-        prepare=tuple(_prepare()),
+        prepare=((PREPARE,),),
         test=(CHECK,),
         reload=("rndc", "reload"),
         watches=("/etc/bind/",),
-        restarts=(f"{KEYS}/",),
+        restarts=(f"{KEYS}/", "/etc/bind/named.conf"),
         ready=Probe(PORT, r"^LB\x84\x00\x00\x01\x00\x02", zones.soa_query(domain), "udp"),
     )
-
-
-def _prepare() -> Iterator[tuple[str, ...]]:
-    """What named finds at its start.
-
-    It may add signed zones and journals beside the zone files, but (sticky bit) not replace
-    those; what an earlier start left there is signed anew. The key for rndc, which controls
-    named from this machine only, is a fresh one; root reads it as bind does, by the group's
-    right, since root has no capability to override permissions here.
-    """
-    yield ("install", "-d", "-o", "root", "-g", "bind", "-m", "1775", ZONES)
-    yield ("find", ZONES, "-name", "*.signed*", "-delete")
-    yield ("find", ZONES, "-name", "*.jbk", "-delete")
-    yield ("rm", "-f", "/etc/bind/rndc.key")
-    yield ("rndc-confgen", "-a", "-q")
-    yield ("chgrp", "bind", "/etc/bind/rndc.key")
-    yield ("chmod", "0640", "/etc/bind/rndc.key")
 
 
 def _own_records(options: Options) -> Iterator[Record]:
@@ -232,13 +216,15 @@ def _dangling(
 
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
-    """named.conf and what checks it; a zone file and the key files a zone."""
+    """named.conf, what prepares and checks it; a zone file and the key files a zone."""
     zone_names = zones.names(lab)
     context = {"zones": zone_names, "folder": ZONES, "keys": KEYS}
     yield File(
         "/etc/bind/named.conf", Template("dns/named.conf.j2", context), source=service.source
     )
-    yield File(CHECK, Template("dns/check-zones.j2", context), 0o755, source="labctl")
+    for script in (PREPARE, CHECK):
+        template = Template(f"dns/{script.rpartition('/')[2]}.j2", context)
+        yield File(script, template, 0o755, source="labctl")
     for zone in zone_names:
         yield File(f"{ZONES}/db.{zone}", _zone_file(zone, service, lab, kept), source=service.source)
     for key in zones.keys(lab, kept):

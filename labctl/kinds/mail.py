@@ -163,8 +163,8 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     yield File(
         "/etc/dovecot/users", Template("mail/users.j2", context), 0o640, "root", "dovecot", source
     )
-    for name in ("opendkim.conf", "opendkim-resolver.conf"):
-        yield File(f"/etc/{name}", Template(f"mail/{name}.j2", context), source=source)
+    yield File("/etc/opendkim.conf", Template("mail/opendkim.conf.j2", context), source=source)
+    yield File("/etc/opendkim/keys", Template("mail/opendkim-keys.j2", context), source=source)
     yield File(context["dkim_file"], key.pem.encode(), 0o600, "opendkim", "opendkim", source)
     yield File(f"/etc/ssl/certs/{host}.pem", leaf.chain.encode(), source=source)
     yield File(f"/etc/ssl/private/{host}.key", leaf.key.encode(), 0o600, source=source)
@@ -195,14 +195,8 @@ def _context(service: Service, lab: Lab, kept: Kept) -> dict[str, Any]:
         "curves": CURVES,
         "selector": service.name,
         "dkim_file": f"/etc/dkimkeys/{service.name}.pem",
-        "nameserver": _nameserver(lab),
+        "dkim_record": f"v=DKIM1; k=rsa; p={kept.keys[dkim_key(service.name)].public}",
     }
-
-
-def _nameserver(lab: Lab) -> str:
-    """The lab's resolver; the engine's own where the lab has none."""
-    services = (*lab.of_kind("resolver"), *lab.of_kind("dns"))
-    return lab.address_of(services[0].name) if services else "127.0.0.11"
 
 
 def hashed(password: str, login: str) -> str:

@@ -80,7 +80,7 @@ def _daemon(service: Service) -> Daemon:
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
         },
-        ready=Probe(PORT, r"^HTTP/1\.1 ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"),
+        ready=Probe(PORT, r"^HTTP/1\.[01] ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"),
     )
 
 

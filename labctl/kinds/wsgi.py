@@ -64,7 +64,6 @@ def _daemon(service: Service) -> Daemon:
         run=(
             "gunicorn",
             f"--bind=0.0.0.0:{PORT}",
-            f"--chdir={home(service)}",
             f"--workers={options.workers}",
             f"--threads={options.threads}",
             "--worker-tmp-dir=/dev/shm",
@@ -74,8 +73,9 @@ def _daemon(service: Service) -> Daemon:
             options.app,
         ),
         user=USER,
-        prepare=(("install", "-d", "-o", USER, "-g", USER, "-m", "0750", data(service)),),
-        test=("/usr/lib/labctl/python-test", home(service), module),
+        prepare=(("chown", f"{USER}:{USER}", data(service)),),
+        test=("python3", "-c", f"import {module}"),
+        directory=home(service),
         reload=("s6-svc", "-h", f"/run/service/gunicorn-{service.name}"),
         watches=(f"{home(service)}/",),
         restarts=(f"/etc/labctl/daemons/gunicorn-{service.name}/",),
@@ -84,7 +84,7 @@ def _daemon(service: Service) -> Daemon:
             "DATA_DIR": data(service),
             "PYTHONDONTWRITEBYTECODE": "1",
         },
-        ready=Probe(PORT, r"^HTTP/1\.1 ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"),
+        ready=Probe(PORT, r"^HTTP/1\.[01] ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"),
     )
 
 

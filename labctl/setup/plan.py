@@ -11,7 +11,7 @@ from labctl.setup.host import ROOT, VENV, Host
 
 Goal = Literal["up", "test", "lint"]
 Command = tuple[str, ...]
-COMPOSE_FILE = ROOT / ".labctl" / "setup" / "docker-compose.deb"
+COMPOSE_FILE = ROOT / ".setup" / "docker-compose.deb"
 PLUGIN = "usr/libexec/docker/cli-plugins/docker-compose"
 INSTALL = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y")
 SUPPORTED = ("debian", "ubuntu")

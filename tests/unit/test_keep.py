@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import pickle
 import re
@@ -11,10 +10,8 @@ import subprocess
 import sys
 import time
 from base64 import b64decode
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -22,7 +19,7 @@ from cryptography import x509
 
 from labctl import keep as kept_things
 from labctl.errors import LabctlError
-from labctl.keep import files, keep, purge, root_pem, serials
+from labctl.keep import keep, root_pem, serials
 from labctl.model import Kept, Lab, Machine, Network, Record, Service, Site, Want
 
 NOW = datetime.now(UTC)
@@ -244,153 +241,9 @@ def test_a_site_that_comes_back_finds_its_certificate(home: Path) -> None:
     assert keep(LAB, WANTS, home, NOW) == (first, ())
 
 
-def damages(content: bytes) -> Iterator[bytes]:
-    yield b""
-    yield content[: len(content) // 2]
-    yield content[:-3]
-    middle = len(content) // 2
-    yield content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
-    yield b"\0" * len(content)
-    yield b"\xff" + content
-
-
-@pytest.mark.parametrize("name", [*files.WITHOUT])
-def test_a_damaged_file_is_named_and_never_replaced(home: Path, name: str) -> None:
-    keep(LAB, WANTS, home, NOW)
-    path = home / name
-    whole = path.read_bytes()
-    for damaged in damages(whole):
-        path.write_bytes(damaged)
-        with pytest.raises(LabctlError) as caught:
-            keep(LAB, WANTS, home, NOW)
-        assert caught.value.message.startswith(f"{path}: the file is damaged")
-        assert "lab1" in caught.value.hint
-        assert path.read_bytes() == damaged
-    path.write_bytes(whole)
-    assert keep(LAB, WANTS, home, NOW)[1] == ()
-
-
-def test_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("a file")
-    with pytest.raises(LabctlError, match="data"):
-        keep(LAB, WANTS, tmp_path / "data" / "lab1", NOW)
-
-
-def test_purge_removes_what_was_kept_and_nothing_of_others(home: Path) -> None:
-    first, _ = keep(LAB, WANTS, home, NOW)
-    (home / ".leaves.json.new").write_text("left by a killed run")
-    assert set(purge(home)) == set(files.WITHOUT)
-    assert not home.exists()
-    assert purge(home) == ()
-    second, _ = keep(LAB, WANTS, home, NOW)
-    assert second.root != first.root
-    (home / "notes.txt").write_text("a learner's own")
-    purge(home)
-    assert [path.name for path in home.iterdir()] == ["notes.txt"]
-
-
 def test_there_is_no_root_before_the_first_run(home: Path) -> None:
     with pytest.raises(LabctlError, match="lab1 has no root certificate yet"):
         root_pem(home)
-    assert not home.exists()
-
-
-def killed_at(step: int, work: Callable[[], object]) -> bool:
-    """Run ``work`` in a child that dies at its ``step``th write, sync, rename or unlink.
-
-    A write that dies has written half. True where the child died, False where it finished.
-    """
-    child = os.fork()
-    if child == 0:
-        try:
-            _die_at(step)
-            work()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    assert status in (0, 9)
-    return status == 9
-
-
-def _die_at(step: int) -> None:
-    steps = count()
-
-    def hook(event: str, arguments: tuple[object, ...]) -> None:
-        if event in {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "fcntl.flock"}:
-            dying()
-
-    def dying() -> None:
-        if next(steps) == step:
-            os._exit(9)
-
-    real = os.fsync
-
-    def fsync(descriptor: int) -> None:
-        if next(steps) == step:
-            about = os.fstat(descriptor)
-            if stat.S_ISREG(about.st_mode):
-                os.ftruncate(descriptor, about.st_size // 2)
-            os._exit(9)
-        real(descriptor)
-        dying()
-
-    setattr(os, "fsync", fsync)  # noqa: B010 (this process is about to die)
-    sys.addaudithook(hook)
-
-
-def test_killed_at_any_moment_the_next_run_completes(home: Path, tmp_path: Path) -> None:
-    wants = (WANTS[0], *(want for want in WANTS if want.kind not in ("certificate", "rsa-key")))
-    for step in count():
-        purge(home)
-        died = killed_at(step, lambda: keep(LAB, wants, home, NOW))
-        root = root_pem(home) if (home / files.AUTHORITY).exists() else None
-        kept, _ = keep(LAB, wants, home, NOW)
-        assert root in (None, kept.root)
-        assert verified(kept, wants[0], tmp_path)
-        assert not list(home.glob("*.new"))
-        if not died:
-            break
-    assert step > 20
-
-
-def test_killed_while_renewing_or_purging(home: Path, tmp_path: Path) -> None:
-    wants = WANTS[:1]
-    for work in (
-        lambda: keep(LAB, wants, home, NOW),
-        lambda: purge(home),
-    ):
-        for step in count():
-            purge(home)
-            keep(LAB, wants, home, NOW - timedelta(days=620))
-            died = killed_at(step, work)
-            kept, _ = keep(LAB, wants, home, NOW)
-            assert verified(kept, wants[0], tmp_path)
-            if not died:
-                break
-        assert step > 5
-
-
-def _keep_root(home: Path) -> str:
-    return keep(LAB, WANTS, home, NOW)[0].root
-
-
-def test_runs_at_the_same_time_agree(home: Path) -> None:
-    with multiprocessing.get_context("fork").Pool(8) as pool:
-        roots = pool.map(_keep_root, [home] * 16, chunksize=1)
-    assert len(set(roots)) == 1
-
-
-def _keep_and_purge(home: Path) -> bool:
-    for _ in range(20):
-        keep(LAB, WANTS[:1], home, NOW)
-        purge(home)
-    return True
-
-
-def test_purges_and_runs_at_the_same_time_do_not_disturb_each_other(home: Path) -> None:
-    with multiprocessing.get_context("fork").Pool(4) as pool:
-        assert all(pool.map(_keep_and_purge, [home] * 4, chunksize=1))
     assert not home.exists()
 
 

@@ -1,0 +1,28 @@
+"""Checking a lab that is up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from labctl.checks import runner
+from labctl.engines.compose import Engine
+from labctl.errors import LabctlError
+from labctl.execute import running
+from labctl.session import Session
+from labctl.spec.problems import nearest
+
+
+def check(target: str, services: Iterable[str] = ()) -> tuple[runner.Result, ...]:
+    """Run a lab's checks, or those of some services; LabctlError where the lab is not up."""
+    session = Session(target, dry=True)
+    lab = session.lab
+    wanted = set(services)
+    for name in wanted - set(lab.services):
+        raise LabctlError(f"{lab.name} has no service '{name}'", nearest(name, lab.services), 2)
+    containers = running(Engine(), lab.name)
+    if not containers:
+        raise LabctlError(f"{lab.name} is not up", f"`labctl up {target}` brings it up")
+    if wanted:
+        lab = replace(lab, checks=tuple(c for c in lab.checks if c.service in wanted))
+    return runner.run(lab, session.kept, containers)

@@ -1,0 +1,42 @@
+"""What differs in files that were changed by hand: applied, on the machine, and in the lab."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labctl.bring import Planned
+    from labctl.engines.compose import Engine
+
+_APPLIED = "/var/lib/labctl/tree.tar"
+
+
+def show(planned: Planned, engine: Engine) -> None:
+    """Print a difference for each file changed by hand, two where the lab changed it too."""
+    for drift in planned.plan.drift:
+        container = planned.seen.machines[drift.machine].container
+        applied = _text(engine.exec(container, ["tar", "-xOf", _APPLIED, drift.path[1:]]).output)
+        mine = _text((engine.read(container, drift.path) or b"").decode(errors="replace"))
+        where = f"{drift.machine}:{drift.path}"
+        _print(applied, mine, f"{where} (as labctl left it)", f"{where} (changed by hand)")
+        if drift.conflict:
+            entry = planned.session.tree.machines[drift.machine].get(drift.path)
+            wanted = _text(entry.content.decode(errors="replace")) if entry else []
+            _print(applied, wanted, f"{where} (as labctl left it)", f"{where} (in the lab now)")
+
+
+def _text(content: str) -> list[str]:
+    return content.splitlines()
+
+
+def _print(old: list[str], new: list[str], old_name: str, new_name: str) -> None:
+    from labctl.cli.output import paint
+    from labctl.spec.problems import printable
+
+    for line in difflib.unified_diff(old, new, old_name, new_name, lineterm=""):
+        colour = {"+": "green", "-": "red", "@": "blue"}.get(line[:1])
+        text = printable(line)
+        print(paint(text, colour) if colour else text)
+
+

@@ -1,0 +1,49 @@
+"""The state of a lab's machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labctl.engines.compose import Engine
+from labctl.plan import SeenMachine
+from labctl.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class MachineStatus:
+    """One machine: ``state`` is ready, starting, stopped or missing; ``trouble`` says why."""
+
+    name: str
+    state: str
+    address: str
+    services: tuple[str, ...]
+    trouble: str = ""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it is up and all its daemons answer."""
+        return self.state == "ready"
+
+
+def status(target: str) -> tuple[MachineStatus, ...]:
+    """Every machine that the lab should have."""
+    session = Session(target, dry=True)
+    seen = Engine().observe(session.name)
+    found = []
+    for machine in session.lab.machines.values():
+        state, trouble = _state(seen.machines.get(machine.name))
+        found.append(
+            MachineStatus(machine.name, state, machine.address, machine.services, trouble)
+        )
+    return tuple(found)
+
+
+def _state(machine: SeenMachine | None) -> tuple[str, str]:
+    if machine is None:
+        return "missing", ""
+    if not machine.running:
+        return "stopped", ""
+    if not machine.generation:
+        return "starting", "its files are not unpacked yet"
+    late = [f"{name}: {said}" for name, said in machine.ready.items() if said != "ok"]
+    return ("not ready", "; ".join(late)) if late else ("ready", "")
