@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl import addresses
+from labctl import addresses, holders
 from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
-from labctl.execute import Report, execute
+from labctl.execute import Report, execute, wait
 from labctl.plan import Desired, Observation, Plan, Reset, plan
 from labctl.session import Choices, Session
 
@@ -77,21 +77,54 @@ def bring_up(target: str, choices: Choices, reset: Iterable[str], report: Report
     """Bring a lab up; what was planned comes back once all of it is true."""
     engine = Engine()
     planned = make_plan(target, choices, reset, engine, dry=False)
-    if planned.plan.of("create", "recreate"):
+    if planned.plan.of("create", "recreate", "start"):
         check_host(planned, engine)
     if not planned.plan.empty:
-        execute(planned.session, planned.plan, planned.seen, engine, report)
+        execute(planned.session, planned.plan, engine, report)
+    wait_for_rest(planned, engine, report)
     return planned
 
 
+def wait_for_rest(planned: Planned, engine: Engine, report: Report) -> None:
+    """Wait also for machines that nothing was done to and that were not ready when seen."""
+    touched = {change.machine for change in planned.plan.changes}
+    late = {
+        machine.name: machine.container
+        for machine in planned.seen.machines.values()
+        if machine.name not in touched and set(machine.ready.values()) - {"ok"}
+    }
+    wait(late, engine, report)
+
+
 def check_host(planned: Planned, engine: Engine) -> None:
-    """Refuse, before anything is touched, what the host cannot give."""
+    """Refuse, before anything is touched, what the host cannot give; all of it at once."""
     session = planned.session
+    troubles = list(_held_ports(planned, engine))
     if not planned.seen.machines:
         for network in session.lab.networks:
-            found = addresses.conflict(network.subnet)
-            if found:
-                raise LabctlError(
-                    f"the lab's subnet {network.subnet} overlaps the host's route {found}",
-                    "say another one in the lab file: `subnet: 198.18.200.0/24`",
-                )
+            if route := addresses.conflict(network.subnet):
+                troubles.append(f"the lab's subnet {network.subnet} overlaps the host's route {route}")
+    if not troubles:
+        return
+    raise LabctlError("\n".join(troubles), _way_out(planned, troubles))
+
+
+def _held_ports(planned: Planned, engine: Engine) -> Iterable[str]:
+    """The ports that the lab would publish and somebody else holds."""
+    listening = holders.listeners()
+    containers = engine.client.api.containers()
+    for change in planned.plan.of("create", "recreate", "start"):
+        for port in planned.session.lab.machines[change.machine].ports:
+            who = holders.holder(port.host, containers, listening)
+            if port.transport == "tcp" and who and who != f"lab {planned.session.name}":
+                yield f"port {port.host} is held by {who}"
+
+
+def _way_out(planned: Planned, troubles: Iterable[str]) -> str:
+    """What to type instead."""
+    if any("subnet" in trouble for trouble in troubles):
+        return "say another subnet in the lab file, for example `subnet: 198.18.200.0/24`"
+    exposed = {e.host for e in planned.session.expanded.expose}
+    if any(f"port {port} " in trouble for trouble in troubles for port in exposed):
+        return "say another port of the host in the lab file: `expose: [{service: …, port: …, host: …}]`"
+    return f"give this lab other ports: labctl up {planned.session.name} --http 8080 --https 8443"

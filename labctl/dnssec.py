@@ -89,8 +89,7 @@ class ZoneKey:
         return (
             "Private-key-format: v1.3\n"
             f"Algorithm: {ALGORITHM} (ECDSAP256SHA256)\n"
-            f"PrivateKey: {self.key.private}\n"
-            + "".join(f"{name}: {SINCE}\n" for name in TIMES)
+            f"PrivateKey: {self.key.private}\n" + "".join(f"{name}: {SINCE}\n" for name in TIMES)
         )
 
     def _state_file(self) -> str:

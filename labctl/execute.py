@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from labctl.engines import compose, images
 from labctl.engines.compose import Engine, Finished
 from labctl.errors import LabctlError
-from labctl.plan import Change, Observation, Plan
+from labctl.plan import Change, Plan
 from labctl.render.compose import LABEL
 from labctl.render.tree import Files
 from labctl.session import Session, write_settings
@@ -26,7 +26,7 @@ class Refused(LabctlError):
     """A daemon refused its new files; the old ones are back and it keeps serving."""
 
 
-def execute(session: Session, plan: Plan, seen: Observation, engine: Engine, report: Report) -> None:
+def execute(session: Session, plan: Plan, engine: Engine, report: Report) -> None:
     """Make a plan true and wait until everything touched answers.
 
     ``report`` is told a machine's name and what is happening to it. LabctlError when a daemon

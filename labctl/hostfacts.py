@@ -63,7 +63,7 @@ def observe(ports: Iterable[int] = (80, 443)) -> Facts:
         compose=output("docker", "compose", "version", "--short") or "",
         bounding=bounding_set(_engine_status()),
         holders={port: holders.holder(port, containers, seen) for port in ports},
-        ipv6_loopback=_has_ipv6_loopback(),
+        ipv6_loopback=has_ipv6_loopback(),
         routes=tuple(routes_of_others(_read(PROC / "net" / "route"), networks)),
         disk=_free_disk(str(info.get("DockerRootDir", ""))),
         memory=_available_memory(_read(PROC / "meminfo")),
@@ -119,7 +119,8 @@ def _dotted(word: str) -> str:
     return socket.inet_ntoa(struct.pack("=I", int(word, 16)))
 
 
-def _has_ipv6_loopback() -> bool:
+def has_ipv6_loopback() -> bool:
+    """Whether a port can be published on ::1."""
     return any(
         line.startswith(f"{1:032x} ") for line in _read(PROC / "net" / "if_inet6").splitlines()
     )

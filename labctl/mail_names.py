@@ -5,8 +5,10 @@ Also what is wrong with a lab's names, and the records that publish the domain's
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from labctl.kinds import Complaint
 from labctl.model import AddressOf, Record
@@ -22,7 +24,12 @@ PORTS = {
     "pop3s": 995,
 }
 
+DKIM = "v=DKIM1; k=rsa; p={}"  # RFC 6376 section 3.6.1
+
 Aliases = Mapping[str, tuple[str, ...]]
+
+# a check before it is one: name, client, what to ask, what to expect, hint
+Question = tuple[str, str, dict[str, Any], dict[str, Any], str]
 
 # RFC 2142 sections 4, 5 and 6 ask for the first four; local programs write to the last two
 ROLES = ("postmaster", "abuse", "hostmaster", "webmaster", "root", "mailer-daemon")
@@ -169,8 +176,26 @@ def records(name: str, domain: str, key: str) -> Iterator[Record]:
     yield Record("@", "MX", f"10 {host}")
     yield Record("@", "TXT", "v=spf1 mx -all")
     yield Record(name, "TXT", "v=spf1 a -all")
-    yield Record(f"{name}._domainkey", "TXT", f"v=DKIM1; k=rsa; p={{{key}}}")
+    yield Record(f"{name}._domainkey", "TXT", DKIM.format(f"{{{key}}}"))
     yield Record("_dmarc", "TXT", f"v=DMARC1; p=reject; rua=mailto:postmaster@{domain}")
     for protocol in ("submissions", "submission", "imaps", "imap", "pop3s", "pop3"):
         priority = 0 if protocol in ("submissions", "imaps") else 10
         yield Record(f"_{protocol}._tcp", "SRV", f"{priority} 1 {PORTS[protocol]} {host}")
+
+
+def record_questions(name: str, domain: str) -> Iterator[Question]:
+    """Whether the DNS gives those records that other mail servers and clients ask for."""
+    for owner, kind, answer in (
+        (domain, "MX", {"matches": rf"(?m)^10 {re.escape(name)}\."}),
+        (domain, "TXT", {"matches": "v=spf1 mx -all"}),
+        (f"{name}._domainkey.{domain}", "TXT", {"matches": "v=DKIM1; k=rsa; p=MII"}),
+        (f"_dmarc.{domain}", "TXT", {"matches": "v=DMARC1; p=reject"}),
+        (f"_submissions._tcp.{domain}", "SRV", {"matches": rf"(?m)^0 1 465 {re.escape(name)}\."}),
+    ):
+        yield (
+            f"{owner} has its {kind} record",
+            "dns",
+            {"name": owner, "type": kind},
+            {"status": "NOERROR", "answer": answer},
+            "the records that a mail domain needs are derived from the mail service",
+        )

@@ -67,7 +67,8 @@ def absolute(name: str, domain: str) -> str:
 
 def target(type_: str, value: str) -> str:
     """The name that a record points to; "" where its type has none."""
-    return value.split()[-1] if type_ in ("CNAME", "MX", "NS", "PTR", "SRV") else ""
+    words = value.split() if type_ in ("CNAME", "MX", "NS", "PTR", "SRV") else []
+    return words[-1] if words else ""
 
 
 def _escaped(octet: int) -> str:
@@ -79,7 +80,9 @@ def _escaped(octet: int) -> str:
 def _name(text: str, domain: str, label: re.Pattern[str]) -> str:
     bare = text.removesuffix(".")
     if text != "@" and not all(map(label.fullmatch, bare.split("."))):
-        raise ValueError("this is not a name: letters, digits and hyphens in each label, at most 63")
+        raise ValueError(
+            "this is not a name: letters, digits and hyphens in each label, at most 63"
+        )
     if len(absolute(text, domain)) > MAX_NAME:
         raise ValueError(f"the whole name is longer than {MAX_NAME} characters")
     return text

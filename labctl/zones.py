@@ -64,27 +64,25 @@ def reverse_zone(address: str, subnet: str) -> str:
 def keys(lab: Lab, kept: Kept) -> tuple[dnssec.ZoneKey, ...]:
     """The key of each zone, in the order of ``names``. Reverse zones share one key pair."""
     return tuple(
-        dnssec.ZoneKey(
-            zone, kept.keys[forward_key(zone) if zone == lab.domain else REVERSE_KEY]
-        )
+        dnssec.ZoneKey(zone, kept.keys[forward_key(zone) if zone == lab.domain else REVERSE_KEY])
         for zone in names(lab)
     )
 
 
-def contents(zone: str, lab: Lab, ttl: int) -> tuple[Group, ...]:
+def trust_anchors(lab: Lab, kept: Kept) -> str:
+    """The lab's keys as BIND's ``trust-anchors``: what ``delv -a`` reads."""
+    lines = [f"    {key.bind_anchor}\n" for key in keys(lab, kept)]
+    return "trust-anchors {\n" + "".join(lines) + "};\n"
+
+
+def contents(zone: str, lab: Lab, kept: Kept, ttl: int) -> tuple[Group, ...]:
     """What stands in a zone beside its SOA; ``ttl`` in seconds is for what is derived here.
 
     No record comes twice, and all records of one name and type have one TTL (RFC 2181
     section 5.2): the smallest.
     """
-    groups = _forward(lab, ttl) if zone == lab.domain else _reverse(zone, lab, ttl)
+    groups = _forward(lab, kept, ttl) if zone == lab.domain else _reverse(zone, lab, ttl)
     return _tidy([(title, list(rows)) for title, rows in groups])
-
-
-def derived(lab: Lab) -> Iterator[Row]:
-    """The records that follow from the lab's sites, machines and name server."""
-    for _, rows in _derived(lab, 0):
-        yield from rows
 
 
 def soa_query(name: str) -> bytes:
@@ -97,32 +95,39 @@ def soa_query(name: str) -> bytes:
     return b"LB\0\0\0\x01\0\0\0\0\0\x01" + question + do
 
 
-def _forward(lab: Lab, ttl: int) -> Iterator[tuple[str, Iterable[Row]]]:
-    yield from _derived(lab, ttl)
-    rows = [_row(record, lab) for record in lab.records]
+def _forward(lab: Lab, kept: Kept, ttl: int) -> Iterator[tuple[str, Iterable[Row]]]:
+    derived = tuple(_derived(lab, ttl))
+    yield from derived
+    rows = [_row(record, lab, kept) for record in lab.records]
     yield "what services say of themselves", rows
-    taken = {row.name for row in rows} | {row.name for row in derived(lab)}
-    yield "machines that go by a name of their own", [
-        Row(rdata.relative(machine.host_name, lab.domain), ttl, "A", address)
-        for machine in lab.machines.values()
-        if machine.host_name.endswith(f".{lab.domain}")
-        and rdata.relative(machine.host_name, lab.domain) not in taken
-        for address in machine.addresses.values()
-    ]
+    taken = {row.name for _, group in derived for row in group} | {row.name for row in rows}
+    yield (
+        "machines that go by a name of their own",
+        [
+            Row(name, ttl, "A", address)
+            for machine in lab.machines.values()
+            if machine.host_name.endswith(f".{lab.domain}")
+            and (name := rdata.relative(machine.host_name, lab.domain)) not in taken
+            for address in machine.addresses.values()
+        ],
+    )
 
 
-def _derived(lab: Lab, ttl: int) -> Iterator[tuple[str, Iterable[Row]]]:
+def _derived(lab: Lab, ttl: int) -> Iterator[tuple[str, tuple[Row, ...]]]:
     server = lab.address_of(lab.of_kind("dns")[0].name)
-    yield "this name server", [
-        Row("@", ttl, "NS", NAME_SERVER),
-        Row(NAME_SERVER, ttl, "A", server),
-    ]
-    yield "sites: all at the front", _site_rows(lab, ttl)
-    yield "machines", [
-        Row(f"{machine.name}.{HOSTS}", ttl, "A", address)
-        for machine in lab.machines.values()
-        for address in machine.addresses.values()
-    ]
+    yield (
+        "this name server",
+        (Row("@", ttl, "NS", NAME_SERVER), Row(NAME_SERVER, ttl, "A", server)),
+    )
+    yield "sites: all at the front", tuple(_site_rows(lab, ttl))
+    yield (
+        "machines",
+        tuple(
+            Row(f"{machine.name}.{HOSTS}", ttl, "A", address)
+            for machine in lab.machines.values()
+            for address in machine.addresses.values()
+        ),
+    )
 
 
 def _site_rows(lab: Lab, ttl: int) -> Iterator[Row]:
@@ -135,11 +140,14 @@ def _site_rows(lab: Lab, ttl: int) -> Iterator[Row]:
 
 def _reverse(zone: str, lab: Lab, ttl: int) -> Iterator[tuple[str, Iterable[Row]]]:
     yield "the lab's name server", [Row("@", ttl, "NS", f"{NAME_SERVER}.{lab.domain}.")]
-    yield "machines", [
-        Row(_reverse_label(address, zone), ttl, "PTR", f"{machine.host_name}.")
-        for machine, address, its_zone in _addresses(lab)
-        if its_zone == zone
-    ]
+    yield (
+        "machines",
+        [
+            Row(_reverse_label(address, zone), ttl, "PTR", f"{machine.host_name}.")
+            for machine, address, its_zone in _addresses(lab)
+            if its_zone == zone
+        ],
+    )
 
 
 def _reverse_label(address: str, zone: str) -> str:
@@ -153,9 +161,11 @@ def _addresses(lab: Lab) -> Iterator[tuple[Machine, str, str]]:
             yield machine, address, reverse_zone(address, subnets[network])
 
 
-def _row(record: Record, lab: Lab) -> Row:
+def _row(record: Record, lab: Lab, kept: Kept) -> Row:
     value = record.value
     text = lab.address_of(value.service) if isinstance(value, AddressOf) else value
+    for name, key in kept.keys.items():  # a service publishes a key by its name in braces
+        text = text.replace(f"{{{name}}}", key.public)
     data = rdata.presentation(record.type, text, lab.domain)
     return Row(record.name.lower(), record.ttl, record.type, data)
 

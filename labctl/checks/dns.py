@@ -23,7 +23,7 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
     """What came back; ``error`` says why nothing did. Never raises for the network's failures.
 
     From dig: ``status`` (RFC 6895 section 2.3), the flags ``aa``, ``ad``, ``ra``, ``tc``,
-    ``answers`` (record data, in order), ``answer`` (the same in one text) and ``count``; for a
+    ``answers`` (record data, in order; of TXT the plain text), ``answer`` (the same in one text) and ``count``; for a
     transfer ``transferred`` and ``count``. From delv: ``validated``, ``answers``, ``count``.
     """
     try:
@@ -67,7 +67,9 @@ def _delv(request: dict[str, Any]) -> dict[str, Any]:
     if "root" in request:
         arguments += [f"+root={request['root']}"]
     output = _run("delv", *arguments)
-    verdict = re.search(r"^; (negative response, )?(fully validated|unsigned answer)", output, re.MULTILINE)
+    verdict = re.search(
+        r"^; (negative response, )?(fully validated|unsigned answer)", output, re.MULTILINE
+    )
     if not verdict:
         return {"validated": False, "count": 0, "error": _reason(output)}
     return {"validated": verdict[2] == "fully validated", **_answers(output)}
@@ -88,8 +90,17 @@ def _answers(output: str) -> dict[str, Any]:
     """Records as dig and delv print them: name, TTL, class, type, data."""
     lines = [line for line in output.splitlines() if line and not line.startswith(";")]
     records = [fields for line in lines if len(fields := line.split(None, 4)) == 5]
-    answers = [data for _, _, _, type_, data in records if type_ != "RRSIG"]
+    answers = [_data(type_, data) for _, _, _, type_, data in records if type_ != "RRSIG"]
     return {"answers": answers, "answer": "\n".join(answers), "count": len(answers)}
+
+
+def _data(type_: str, data: str) -> str:
+    """Record data; of TXT the text itself, its strings joined (RFC 7208 section 3.3)."""
+    if type_ != "TXT":
+        return data
+    octets = re.sub(r'" "|^"|"$', "", data)
+    plain = re.sub(r"\\([0-9]{3}|.)", lambda m: chr(int(m[1])) if m[1].isdigit() else m[1], octets)
+    return plain.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _reason(output: str) -> str:

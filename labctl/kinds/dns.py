@@ -14,7 +14,6 @@ from typing import Annotated
 from labctl import rdata, zones
 from labctl.kinds import Complaint, Scope
 from labctl.model import (
-    AddressOf,
     Check,
     Daemon,
     Expansion,
@@ -140,8 +139,6 @@ def _checks(service: Service, scope: Scope) -> Iterator[Check]:
 
 def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
     """What is wrong with the lab's own records, as far as their values show."""
-    if list(scope.services.values()).count("dns") > 1:
-        yield Complaint((), "a lab has one dns service", "leave the other one out")
     for name, type_, number, value in _values(options.records):
         reason = _owner_reason(name, type_, scope.domain)
         if reason:
@@ -150,26 +147,31 @@ def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
             rdata.presentation(type_, value, scope.domain)
         except ValueError as error:
             yield Complaint(("records", name, type_, number), str(error))
-    taken = {zones.NAME_SERVER} | {
-        rdata.relative(name, scope.domain)
-        for site in scope.all_sites
-        for name in site.names
-        if name == scope.domain or name.endswith(f".{scope.domain}")
-    }
-    yield from _clashes(options.records, taken)
+    yield from _clashes(options.records, {zones.NAME_SERVER, *_site_names(scope)})
 
 
-def placed_problems(service: Service, lab: Lab) -> Iterable[Complaint]:
-    """What only the whole lab shows: records that contradict others, or point to nothing.
+def joint_problems(
+    service: Service, services: Mapping[str, Service], scope: Scope
+) -> Iterable[Complaint]:
+    """What only all services together show: records that contradict theirs, or point to nothing.
 
     BIND refuses such a zone (RFC 1034 section 3.6.2, ``check-integrity``); here the reason
     comes with its place in the lab file, before anything is started.
     """
     options: Options = service.options
-    others = [r for s in lab.services.values() if s is not service for r in s.expansion.records]
-    hosts = {row.name for row in zones.derived(lab) if row.type == "A"}
-    yield from _clashes(options.records, {r.name for r in others} | hosts)
-    yield from _dangling(options.records, others, hosts, lab.domain)
+    others = [r for s in services.values() if s.name != service.name for r in s.expansion.records]
+    machines = {f"{s.machine}.{zones.HOSTS}" for s in services.values()}
+    yield from _clashes(options.records, machines | {record.name for record in others})
+    hosts = {zones.NAME_SERVER, *_site_names(scope), *machines}
+    hosts |= {record.name for record in others if record.type in zones.ADDRESSES}
+    yield from _dangling(options.records, hosts, scope.domain)
+
+
+def _site_names(scope: Scope) -> Iterator[str]:
+    """The sites' host names, relative to the domain."""
+    for name in (name for site in scope.all_sites for name in site.names):
+        if name == scope.domain or name.endswith(f".{scope.domain}"):
+            yield rdata.relative(name, scope.domain)
 
 
 def _owner_reason(name: str, type_: str, domain: str) -> str:
@@ -198,21 +200,20 @@ def _clashes(own: Own, taken: set[str]) -> Iterator[Complaint]:
                                 "take another name")  # fmt: skip
 
 
-def _dangling(
-    own: Own, others: Iterable[Record], hosts: set[str], domain: str
-) -> Iterator[Complaint]:
-    """Own MX, NS and SRV records that point into the domain, to no host."""
-    records = [(r.name, r.type) for r in others] + [(n, t) for n, t, _, _ in _values(own)]
-    cuts = tuple(f".{name}.{domain}" for name, type_ in records if type_ == "NS")
-    named = {rdata.absolute(n, domain) for n, t in records if t in zones.ADDRESSES}
-    named |= {rdata.absolute(name, domain) for name in hosts}
+def _dangling(own: Own, hosts: set[str], domain: str) -> Iterator[Complaint]:
+    """Own MX, NS and SRV records that point into the domain, to no host of it."""
+    known = hosts | {name for name, by_type in own.items() if zones.ADDRESSES & set(by_type)}
+    names = {rdata.absolute(name, domain) for name in known}
+    cuts = tuple(f".{rdata.absolute(n, domain)}" for n, by_type in own.items() if "NS" in by_type)
     for name, type_, number, value in _values(own):
-        if type_ not in ("MX", "NS", "SRV") or not value.split():
+        target = rdata.target(type_, value)
+        if type_ == "CNAME" or target in ("", "."):
             continue
-        host = rdata.absolute(rdata.target(type_, value), domain)
-        inside = host == domain or host.endswith(f".{domain}")
-        if inside and host not in named and not (type_ != "NS" and f".{host}".endswith(cuts)):
-            yield Complaint(("records", name, type_, number), f"no host of the lab is called '{host}'")
+        host = rdata.absolute(target, domain)
+        elsewhere = host != domain and not host.endswith(f".{domain}")
+        delegated = type_ != "NS" and f".{host}".endswith(cuts)
+        if host not in names and not elsewhere and not delegated:
+            yield Complaint(("records", name, type_, number), f"the lab has no host '{host}'")
 
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
@@ -226,7 +227,9 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
         template = Template(f"dns/{script.rpartition('/')[2]}.j2", context)
         yield File(script, template, 0o755, source="labctl")
     for zone in zone_names:
-        yield File(f"{ZONES}/db.{zone}", _zone_file(zone, service, lab, kept), source=service.source)
+        yield File(
+            f"{ZONES}/db.{zone}", _zone_file(zone, service, lab, kept), source=service.source
+        )
     for key in zones.keys(lab, kept):
         for name, text in key.files().items():
             yield File(f"{KEYS}/{name}", text.encode(), 0o640, group="bind", source="labctl")
@@ -241,6 +244,6 @@ def _zone_file(zone: str, service: Service, lab: Lab, kept: Kept) -> Template:
             "domain": lab.domain,
             "serial": kept.serial % 2**32,
             "ttl": options.ttl,
-            "groups": zones.contents(zone, lab, options.ttl),
+            "groups": zones.contents(zone, lab, kept, options.ttl),
         },
     )

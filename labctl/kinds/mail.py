@@ -33,6 +33,18 @@ CAPABILITIES = frozenset(
     {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "KILL", "SYS_CHROOT"}
 )
 
+TEMPLATES = {
+    "default": "/etc/default/postfix",
+    "main.cf": "/etc/postfix/main.cf",
+    "master.cf": "/etc/postfix/master.cf",
+    "mailboxes": "/etc/postfix/mailboxes",
+    "aliases": "/etc/postfix/aliases",
+    "senders": "/etc/postfix/senders",
+    "dovecot.conf": "/etc/dovecot/dovecot.conf",
+    "opendkim.conf": "/etc/opendkim.conf",
+    "opendkim-keys": "/etc/opendkim/keys",
+}
+
 # Mozilla's intermediate profile, guidelines version 6
 CIPHERS = ":".join(
     f"ECDHE-{signature}-{cipher}"
@@ -41,8 +53,26 @@ CIPHERS = ":".join(
 )
 CURVES = ("X25519MLKEM768", "X25519", "prime256v1", "secp384r1")
 
+OUTSIDE = "visitor@outside.example"
+CLEARTEXT = {"login": False, "reply": {"matches": "(?i)disallowed"}}
+WELCOME = {"login": True, "verified": True}
+
 # SMFIC_OPTNEG of the milter protocol, version 6: the filter answers with its own
 NEGOTIATION = b"\0\0\0\x0dO\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff"
+OPENDKIM = Daemon(
+    name="opendkim",
+    run=("opendkim", "-f", "-x", "/etc/opendkim.conf"),
+    user="opendkim",
+    environment={"MALLOC_ARENA_MAX": "1"},
+    prepare=(
+        ("install", "-d", "-o", "opendkim", "-g", "postfix", "-m", "0750", "/run/opendkim"),
+        ("rm", "-f", "/run/opendkim/opendkim.sock"),
+    ),
+    test=("s6-setuidgid", "opendkim", "opendkim", "-n", "-x", "/etc/opendkim.conf"),
+    reload=("s6-svc", "-1", "/run/service/opendkim"),  # it reads its files anew at SIGUSR1
+    watches=("/etc/opendkim", "/etc/dkimkeys/"),
+    ready=Probe("/run/opendkim/opendkim.sock", r"^\x00\x00\x00.O", NEGOTIATION),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +106,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
             {"postfix", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd", "opendkim"}
         ),
         capabilities=CAPABILITIES,
-        daemons=_daemons(host, service.name),
+        daemons=_daemons(host),
         ports=mail_names.PORTS,
         records=tuple(mail_names.records(service.name, scope.domain, dkim_key(service.name))),
         checks=tuple(_checks(service, scope.domain)),
@@ -107,78 +137,65 @@ def dkim_key(name: str) -> str:
     return f"dkim/{name}"
 
 
-def _daemons(host: str, selector: str) -> tuple[Daemon, ...]:
+def _daemons(host: str) -> tuple[Daemon, ...]:
     tls = (f"/etc/ssl/certs/{host}.pem", f"/etc/ssl/private/{host}.key")
-    return (
-        # opendkim(8) reads its configuration anew at SIGUSR1
-        Daemon(
-            name="opendkim",
-            run=("opendkim", "-f", "-x", "/etc/opendkim.conf"),
-            user="opendkim",
-            environment={"MALLOC_ARENA_MAX": "1"},
-            prepare=(
-                ("install", "-d", "-o", "opendkim", "-g", "postfix", "-m", "0750", "/run/opendkim"),
-                ("rm", "-f", "/run/opendkim/opendkim.sock"),
-            ),
-            test=("opendkim", "-n", "-x", "/etc/opendkim.conf"),
-            reload=("s6-svc", "-1", "/run/service/opendkim"),
-            watches=("/etc/opendkim", "/etc/dkimkeys/"),
-            ready=Probe("/run/opendkim/opendkim.sock", r"^\x00\x00\x00.O", NEGOTIATION),
-        ),
-        Daemon(
-            name="dovecot",
-            run=("dovecot", "-F"),
-            prepare=(("install", "-d", "-o", "mail", "-g", "mail", "-m", "0700", STORE),),
-            test=("doveconf", "-n"),
-            reload=("doveadm", "reload"),
-            watches=("/etc/dovecot/", *tls),
-            ready=Probe(143, r"^\* OK "),
-        ),
-        # "postfix start-fg" leaves a shell between init and master, which dies of SIGTERM alone
-        Daemon(
-            name="postfix",
-            run=("/usr/lib/postfix/sbin/master", "-s"),
-            prepare=(("postfix", "check"),),
-            test=("postfix", "check"),
-            reload=("postfix", "reload"),
-            watches=("/etc/postfix/", *tls),
-            ready=Probe(25, r"^220 "),
-        ),
+    dovecot = Daemon(
+        name="dovecot",
+        run=("dovecot", "-F"),
+        prepare=(("install", "-d", "-o", "mail", "-g", "mail", "-m", "0700", STORE),),
+        test=("doveconf", "-n"),
+        reload=("doveadm", "reload"),
+        watches=("/etc/dovecot/", *tls),
+        ready=Probe(mail_names.PORTS["imap"], r"^\* OK "),
     )
+    # "postfix start-fg" puts a shell between init and master; SIGTERM would reach the shell alone
+    postfix = Daemon(
+        name="postfix",
+        run=("/usr/lib/postfix/sbin/master", "-s"),
+        prepare=(("postfix", "check"),),
+        test=("postfix", "check"),
+        reload=("postfix", "reload"),
+        watches=("/etc/postfix/", *tls),
+        ready=Probe(mail_names.PORTS["smtp"], r"^220 "),
+    )
+    return OPENDKIM, dovecot, postfix
 
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The configuration of the three daemons, their maps, keys and certificate."""
-    host = f"{service.name}.{lab.domain}"
-    leaf = kept.certificates[certificate(service)]
-    key = kept.keys[dkim_key(service.name)]
-    context = _context(service, lab, kept)
+    leaf, key = kept.certificates[certificate(service)], kept.keys[dkim_key(service.name)]
+    context = _context(service, lab.domain, kept) | _maps(service, lab.domain, kept)
     source = service.source
-    for name in ("main.cf", "master.cf", "mailboxes", "aliases", "senders"):
-        yield File(f"/etc/postfix/{name}", Template(f"mail/{name}.j2", context), source=source)
-    yield File("/etc/default/postfix", Template("mail/default.j2"), source=source)
-    yield File(
-        "/etc/dovecot/dovecot.conf", Template("mail/dovecot.conf.j2", context), source=source
-    )
-    yield File(
-        "/etc/dovecot/users", Template("mail/users.j2", context), 0o640, "root", "dovecot", source
-    )
-    yield File("/etc/opendkim.conf", Template("mail/opendkim.conf.j2", context), source=source)
-    yield File("/etc/opendkim/keys", Template("mail/opendkim-keys.j2", context), source=source)
+    for name, path in TEMPLATES.items():
+        yield File(path, Template(f"mail/{name}.j2", context), source=source)
+    logins = Template("mail/users.j2", context)
+    yield File("/etc/dovecot/users", logins, 0o640, "root", "dovecot", source)
     yield File(context["dkim_file"], key.pem.encode(), 0o600, "opendkim", "opendkim", source)
-    yield File(f"/etc/ssl/certs/{host}.pem", leaf.chain.encode(), source=source)
-    yield File(f"/etc/ssl/private/{host}.key", leaf.key.encode(), 0o600, source=source)
+    yield File(context["certificate_file"], leaf.chain.encode(), source=source)
+    yield File(context["key_file"], leaf.key.encode(), 0o600, source=source)
 
 
-def _context(service: Service, lab: Lab, kept: Kept) -> dict[str, Any]:
-    options: Options = service.options
-    domain = lab.domain
+def _context(service: Service, domain: str, kept: Kept) -> dict[str, Any]:
     host = f"{service.name}.{domain}"
-    aliases = mail_names.with_roles(options.users, options.aliases)
     return {
         "domain": domain,
         "host": host,
         "store": STORE,
+        "certificate_file": f"/etc/ssl/certs/{host}.pem",
+        "key_file": f"/etc/ssl/private/{host}.key",
+        "ciphers": CIPHERS,
+        "curves": CURVES,
+        "selector": service.name,
+        "dkim_file": f"/etc/dkimkeys/{service.name}.pem",
+        "dkim_record": mail_names.DKIM.format(kept.keys[dkim_key(service.name)].public),
+    }
+
+
+def _maps(service: Service, domain: str, kept: Kept) -> dict[str, Any]:
+    options: Options = service.options
+    aliases = mail_names.with_roles(options.users, options.aliases)
+    logins = {user: f"{user}@{domain}" for user in options.users}
+    return {
         "users": options.users,
         "aliases": {
             name: [mail_names.full(address, domain) for address in addresses]
@@ -186,16 +203,9 @@ def _context(service: Service, lab: Lab, kept: Kept) -> dict[str, Any]:
         },
         "senders": mail_names.senders(options.users, aliases, domain),
         "passwords": {
-            f"{user}@{domain}": hashed(kept.secrets[secret(service, user)], f"{user}@{domain}")
-            for user in options.users
+            login: hashed(kept.secrets[secret(service, user)], login)
+            for user, login in logins.items()
         },
-        "certificate_file": f"/etc/ssl/certs/{host}.pem",
-        "key_file": f"/etc/ssl/private/{host}.key",
-        "ciphers": CIPHERS,
-        "curves": CURVES,
-        "selector": service.name,
-        "dkim_file": f"/etc/dkimkeys/{service.name}.pem",
-        "dkim_record": f"v=DKIM1; k=rsa; p={kept.keys[dkim_key(service.name)].public}",
     }
 
 
@@ -210,138 +220,77 @@ def hashed(password: str, login: str) -> str:
     return "{SSHA512}" + base64.b64encode(digest + salt).decode()
 
 
-OUTSIDE = "visitor@outside.example"
-HINT = "who may send what is said in /etc/postfix/main.cf, at smtpd_..._restrictions"
-
-
 def _checks(service: Service, domain: str) -> Iterable[Check]:
-    """What must hold of the service, asked from another machine."""
-    yield from _delivery_checks(service, domain)
-    yield from _refusal_checks(service, domain)
-    yield from _login_checks(service, domain)
-    yield from _record_checks(service, domain)
-
-
-def _mailbox(service: Service, domain: str, protocol: str) -> dict[str, Any]:
-    """The first user's mailbox, as the clients are told of it."""
-    user = service.options.users[0]
-    return {
-        "protocol": protocol,
-        "server": f"{service.name}.{domain}",
-        "login": user,
-        "password": {"secret": secret(service, user)},
-    }
-
-
-def _delivery_checks(service: Service, domain: str) -> Iterable[Check]:
-    server, user = f"{service.name}.{domain}", service.options.users[0]
+    """What must hold of the service, asked from another machine, for its first user."""
+    if not service.options.users:
+        return
+    user, server = service.options.users[0], {"server": f"{service.name}.{domain}"}
     login = {"login": user, "password": {"secret": secret(service, user)}}
+    questions = (
+        *_deliveries({**server, "recipient": f"{user}@{domain}"}, login),
+        *_refusals({**server, "recipient": f"{user}@{domain}"}, login),
+        *_logins(server, login),
+        *mail_names.record_questions(service.name, domain),
+    )
+    for name, client, ask, expect, hint in questions:
+        yield Check(name, service.name, client, ask, expect, hint)
+
+
+def _deliveries(ask: dict[str, Any], login: dict[str, Any]) -> Iterable[mail_names.Question]:
+    """Messages that must arrive: from outside, and from the user by both submission ports."""
+    user, inside = login["login"], ask["recipient"]
     arrived = {"code": 250, "verified": True, "delivered": True}
     for protocol in ("imap", "pop3"):
-        yield Check(
+        read = {"protocol": protocol, "server": ask["server"], **login}
+        yield (
             f"mail from outside reaches {user}, read by {protocol.upper()}",
-            service.name,
             "smtp",
-            {
-                "server": server,
-                "tls": "starttls",
-                "sender": OUTSIDE,
-                "recipient": f"{user}@{domain}",
-                "read": _mailbox(service, domain, protocol),
-            },
+            {**ask, "tls": "starttls", "sender": OUTSIDE, "read": read},
             {**arrived, "signed_by": ""},
-            "the daemons' own words are in: labctl logs",
+            "Postfix, OpenDKIM and Dovecot each say in the log what they did with it",
         )
     for port, tls in ((587, "starttls"), (465, "implicit")):
-        yield Check(
-            f"mail that {user} submits on port {port} arrives with a DKIM signature",
-            service.name,
+        read = {"protocol": "imap", "server": ask["server"], **login}
+        yield (
+            f"what {user} sends by port {port} arrives with a DKIM signature",
             "smtp",
-            {
-                "server": server,
-                "port": port,
-                "tls": tls,
-                **login,
-                "sender": f"{user}@{domain}",
-                "recipient": f"postmaster@{domain}" if port == 465 else f"{user}@{domain}",
-                "read": _mailbox(service, domain, "imap"),
-            },
-            {**arrived, "signed_by": domain},
+            {**ask, **login, "port": port, "tls": tls, "sender": inside, "read": read},
+            {**arrived, "signed_by": inside.partition("@")[2]},
             "OpenDKIM signs mail of users who logged in: /etc/opendkim.conf",
         )
 
 
-def _refusal_checks(service: Service, domain: str) -> Iterable[Check]:
-    server, user = f"{service.name}.{domain}", service.options.users[0]
-    inside = f"{user}@{domain}"
-    login = {"login": user, "password": {"secret": secret(service, user)}}
-    refused: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
-        (
-            "mail from outside to outside is refused",
-            {"sender": OUTSIDE, "recipient": "somebody@elsewhere.example"},
-            {"code": 554, "stage": "rcpt", "auth_offered": False},
-        ),
-        (
-            f"a stranger who claims to be {inside} is refused",
-            {"sender": inside, "recipient": inside},
-            {"code": 554},
-        ),
-        (
-            "mail for an unknown user is refused",
-            {"sender": OUTSIDE, "recipient": f"nobody-by-this-name@{domain}"},
-            {"code": 550},
-        ),
-        (
-            "a password is refused before STARTTLS",
-            {"port": 587, **login},
-            {"code": 530, "auth_offered": False},
-        ),
-        (
-            f"{user} may not send under another's address",
-            {"port": 587, "tls": "starttls", **login, "sender": OUTSIDE, "recipient": inside},
-            {"code": 553, "stage": "rcpt"},
-        ),
-    )
-    for name, ask, expect in refused:
-        yield Check(name, service.name, "smtp", {"server": server, **ask}, expect, HINT)
-
-
-def _login_checks(service: Service, domain: str) -> Iterable[Check]:
-    user = service.options.users[0]
-    for protocol, port in (("imap", 143), ("pop3", 110)):
-        ask = {**_mailbox(service, domain, protocol), "port": port}
-        yield Check(
-            f"{protocol.upper()} refuses a password without TLS",
-            service.name,
-            protocol,
-            {**ask, "tls": "none"},
-            {"login": False, "reply": {"matches": "(?i)disallowed|disabled|secure|tls"}},
-            "Dovecot refuses by: ssl = required",
-        )
-        yield Check(
-            f"{user} logs in by {protocol.upper()} after STARTTLS",
-            service.name,
-            protocol,
-            {**ask, "tls": "starttls"},
-            {"login": True, "verified": True},
-            "logins are in /etc/dovecot/users",
-        )
-
-
-def _record_checks(service: Service, domain: str) -> Iterable[Check]:
-    name = service.name
-    for owner, kind, answer in (
-        (domain, "MX", {"contains": f"10 {name}.{domain}."}),
-        (domain, "TXT", {"contains": "v=spf1 mx -all"}),
-        (f"{name}._domainkey.{domain}", "TXT", {"matches": "v=DKIM1; k=rsa; p=MII"}),
-        (f"_dmarc.{domain}", "TXT", {"matches": "v=DMARC1; p=reject"}),
-        (f"_submissions._tcp.{domain}", "SRV", {"contains": f"0 1 465 {name}.{domain}."}),
+def _refusals(ask: dict[str, Any], login: dict[str, Any]) -> Iterable[mail_names.Question]:
+    """Messages that must not get in."""
+    user, inside = login["login"], ask["recipient"]
+    stranger = {"sender": OUTSIDE}
+    elsewhere = {**stranger, "recipient": "somebody@elsewhere.example"}
+    unknown = {**stranger, "recipient": f"nobody-by-this-name@{inside.partition('@')[2]}"}
+    secure = {"port": 587, "tls": "starttls", **login}
+    for name, more, expect in (
+        ("mail from outside to outside", elsewhere, {"code": 554, "stage": "rcpt"}),
+        (f"a stranger who claims to be {user}", {"sender": inside}, {"code": 554}),
+        ("mail for an unknown user", unknown, {"code": 550, "stage": "rcpt"}),
+        ("a message with a bare line feed", {**stranger, "bare_lf": True}, {"code": 550}),
+        ("a password on port 25", login, {"code": 503, "auth_offered": False}),
+        ("a password before STARTTLS", {"port": 587, **login}, {"code": 530}),
+        (f"{user} under another's address", {**secure, **stranger}, {"code": 553}),
     ):
-        yield Check(
-            f"{kind} of {owner} is published",
-            name,
-            "dns",
-            {"name": owner, "type": kind},
-            {"status": "NOERROR", "answers": answer},
-            "the records of a mail domain come from the mail service itself",
-        )
+        hint = "/etc/postfix/main.cf says who may send what: smtpd_..._restrictions"
+        yield f"{name} is refused", "smtp", {**ask, **more}, expect, hint
+
+
+def _logins(server: dict[str, Any], login: dict[str, Any]) -> Iterable[mail_names.Question]:
+    """Logins to the mailbox: none in the clear, and one after STARTTLS."""
+    for protocol, port in (("imap", 143), ("pop3", 110)):
+        ask = {**server, **login, "port": port}
+        for name, tls, expect, hint in (
+            (
+                "a password without TLS is refused",
+                "none",
+                CLEARTEXT,
+                "/etc/dovecot/dovecot.conf: ssl",
+            ),
+            ("a login after STARTTLS works", "starttls", WELCOME, "logins: /etc/dovecot/users"),
+        ):
+            yield f"{protocol.upper()}: {name}", protocol, {**ask, "tls": tls}, expect, hint

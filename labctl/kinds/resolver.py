@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from labctl import dnssec, zones
-from labctl.kinds import Complaint, Scope
+from labctl.kinds import Scope
 from labctl.model import (
     Check,
     Daemon,
@@ -35,9 +35,7 @@ ANCHORS = "/etc/bind/bind.keys"  # where delv on the client machine finds the la
 class Options:
     """Options of the resolver."""
 
-    cache: Annotated[
-        int, Integer(0, 86400), Doc("how long an answer is kept at most, seconds")
-    ] = 1
+    cache: Annotated[int, Integer(0, 86400), Doc("how long an answer is kept at most, seconds")] = 1
 
 
 def expand(service: Service, scope: Scope) -> Expansion:
@@ -71,12 +69,6 @@ def _daemon() -> Daemon:
         watches=("/etc/unbound/",),
         ready=Probe(PORT, r"^LB[\x81\x85].\x00\x01\x00\x01", query, "udp"),
     )
-
-
-def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
-    """A second resolver."""
-    if list(scope.services.values()).count("resolver") > 1:
-        yield Complaint((), "a lab has one resolver", "leave the other one out")
 
 
 def _checks(service: Service, scope: Scope) -> Iterator[Check]:

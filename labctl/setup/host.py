@@ -45,6 +45,7 @@ class Host:
     has_sudo: bool = False
     in_docker_group: bool = False
     has_systemd: bool = True
+    has_desktop: bool = False
     python: str = "/usr/bin/python3"
     has_ensurepip: bool = True
     venv_works: bool = True
@@ -68,6 +69,7 @@ def observe() -> Host:
         has_sudo=_may_sudo(),
         in_docker_group=_in_group("docker"),
         has_systemd=Path("/run/systemd/system").is_dir(),
+        has_desktop=Path("/opt/docker-desktop").is_dir(),
         python=sys.executable,
         has_ensurepip=_has_ensurepip(),
         venv_works=_venv_works(VENV),

@@ -53,6 +53,8 @@ def plan(host: Host, wishes: Wishes) -> tuple[Step, ...]:
 
     Raises `Unsupported` where something is missing and labctl does not know the system.
     """
+    if host.has_desktop and host.engine is not State.ANSWERS and wishes.goal != "lint":
+        raise Unsupported("Docker Desktop is installed and does not run: start it, then run this.")
     engine = () if wishes.goal == "lint" else _engine(host)
     steps = (*_system(host, wishes), *engine, *_python(host, wishes))
     if host.distribution not in SUPPORTED and any(step.root for step in steps):
@@ -108,7 +110,8 @@ def _packages(host: Host, wishes: Wishes) -> Iterator[tuple[str, str]]:
         yield "python3-venv", "labctl's Python packages live in .venv, apart from the system's"
     if wishes.goal != "lint":
         yield from _engine_packages(host)
-        yield from _base_packages(host)
+        if host.distribution in SUPPORTED:
+            yield from _base_packages(host)
     if wishes.goal == "test":
         yield from _test_packages(host)
 

@@ -139,10 +139,14 @@ def test_changed_pins_are_installed_with_their_hashes() -> None:
 def test_a_system_that_is_not_known_is_told_what_is_missing() -> None:
     with pytest.raises(Unsupported, match=r"not for fedora\. Missing here: .*docker\.io"):
         plan(replace(BARE, distribution="fedora"), Wishes("up", PINS))
-    assert planned(replace(READY, distribution="fedora", packages=frozenset(KEYRING))) == []
+    assert planned(replace(READY, distribution="fedora")) == []
 
 
-KEYRING = {"debian-archive-keyring"}
+def test_docker_desktop_is_left_to_its_user() -> None:
+    seen = replace(READY, has_desktop=True)
+    assert planned(seen) == []
+    with pytest.raises(Unsupported, match="start it"):
+        planned(replace(seen, engine=State.ABSENT))
 
 
 def test_without_rights_the_administrators_commands_are_printed_whole() -> None:
