@@ -12,7 +12,7 @@ from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
 from labctl.execute import Report, execute, wait
 from labctl.plan import Desired, Observation, Plan, Reset, plan
-from labctl.session import Choices, Session
+from labctl.session import Choices, Session, known_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,15 @@ def make_plan(
     target: str, choices: Choices, reset: Iterable[str], engine: Engine, dry: bool
 ) -> Planned:
     """Read the lab, look at what there is, compare. ``dry`` writes nothing."""
+    name = choices.name or known_name(target)
+    observing = _Background(lambda: engine.observe(name)) if name else None
     session = Session(target, choices, dry)
-    seen: list[Observation] = []
-    observing = _in_background(lambda: seen.append(engine.observe(session.name)))
+    if observing is None or session.name != name:
+        observing = _Background(lambda: engine.observe(session.name))
     desired = Desired(session.lab, session.tree, session.definitions)
-    observing()
-    _same_place(session, seen[0])
-    return Planned(session, seen[0], plan(desired, seen[0], resets(reset)))
+    seen = observing.result()
+    _same_place(session, seen)
+    return Planned(session, seen, plan(desired, seen, resets(reset)))
 
 
 def resets(arguments: Iterable[str]) -> Reset:
@@ -43,25 +45,27 @@ def resets(arguments: Iterable[str]) -> Reset:
     return frozenset((head, path) if colon else ("", head) for head, colon, path in pairs)
 
 
-def _in_background(work: Callable[[], None]) -> Callable[[], None]:
-    """Start work in a thread; the function that comes back waits and raises its error."""
-    errors: list[BaseException] = []
+class _Background:
+    """Looking at the engine while the lab is read and rendered: it is mostly waiting."""
 
-    def guarded() -> None:
+    def __init__(self, work: Callable[[], Observation]) -> None:
+        self._seen: Observation | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        self._thread.start()
+
+    def _run(self, work: Callable[[], Observation]) -> None:
         try:
-            work()
-        except BaseException as error:
-            errors.append(error)
+            self._seen = work()
+        except BaseException as error:  # noqa: BLE001 (raised again in the thread that waits)
+            self._error = error
 
-    thread = threading.Thread(target=guarded, daemon=True)
-    thread.start()
-
-    def join() -> None:
-        thread.join()
-        if errors:
-            raise errors[0]
-
-    return join
+    def result(self) -> Observation:
+        """Wait; what was seen, or the error."""
+        self._thread.join()
+        if self._seen is None:
+            raise self._error or RuntimeError("the engine was not looked at")
+        return self._seen
 
 
 def _same_place(session: Session, seen: Observation) -> None:
@@ -101,12 +105,17 @@ def check_host(planned: Planned, engine: Engine) -> None:
     session = planned.session
     troubles = list(_held_ports(planned, engine))
     if not planned.seen.machines:
-        for network in session.lab.networks:
-            if route := addresses.conflict(network.subnet):
-                troubles.append(f"the lab's subnet {network.subnet} overlaps the host's route {route}")
+        troubles += _overlaps(session)
     if not troubles:
         return
     raise LabctlError("\n".join(troubles), _way_out(planned, troubles))
+
+
+def _overlaps(session: Session) -> Iterable[str]:
+    """The lab's subnets that the host has a route to already."""
+    for network in session.lab.networks:
+        if route := addresses.conflict(network.subnet):
+            yield f"the lab's subnet {network.subnet} overlaps the host's route {route}"
 
 
 def _held_ports(planned: Planned, engine: Engine) -> Iterable[str]:
@@ -126,5 +135,5 @@ def _way_out(planned: Planned, troubles: Iterable[str]) -> str:
         return "say another subnet in the lab file, for example `subnet: 198.18.200.0/24`"
     exposed = {e.host for e in planned.session.expanded.expose}
     if any(f"port {port} " in trouble for trouble in troubles for port in exposed):
-        return "say another port of the host in the lab file: `expose: [{service: …, port: …, host: …}]`"
+        return "say another port of the host in the lab file, with `host:` under `expose:`"
     return f"give this lab other ports: labctl up {planned.session.name} --http 8080 --https 8443"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from labctl.engines import compose, images
+from labctl.engines import compose
 from labctl.engines.compose import Engine, Finished
 from labctl.errors import LabctlError
 from labctl.plan import Change, Plan
@@ -19,7 +19,7 @@ from labctl.session import Session, write_settings
 
 READY_SECONDS = 60
 Report = Callable[[str, str], None]
-_PATH = re.compile(r"(/[\w.@+\-/]+)(?::(\d+))?")
+_PATH = re.compile(r"(/[\w.@+\-/]+)(?:\"?(?::|, line )(\d+))?")
 
 
 class Refused(LabctlError):
@@ -42,8 +42,11 @@ def execute(session: Session, plan: Plan, engine: Engine, report: Report) -> Non
             report(change.machine, {"remove": "removing"}.get(change.action, "starting"))
         start(session, started, engine)
     containers = running(engine, session.name)
-    touched = {change.machine: containers[change.machine] for change in (*started, *updated)
-               if change.machine in containers}  # fmt: skip
+    touched = {
+        change.machine: containers[change.machine]
+        for change in (*started, *updated)
+        if change.machine in containers
+    }
     apply(session, updated, containers, engine, report)
     wait(touched, engine, report)
 
@@ -67,11 +70,21 @@ def write(session: Session, started: Iterable[Change], updated: Iterable[Change]
 
 def build_images(session: Session, engine: Engine, report: Report) -> None:
     """Build the images that the engine lacks."""
-    recipe = images.recipe()
+    from labctl.engines import images
+    from labctl.engines.dockerfile import own_recipe, reference
+
+    recipe = own_recipe()
     wanted = images.needed(session.lab.machines.values(), recipe)
-    names = {image: ", ".join(sorted(m.name for m in session.lab.machines.values()
-                                     if images.reference(m.packages, recipe) == image))
-             for image in wanted}  # fmt: skip
+    names = {
+        image: ", ".join(
+            sorted(
+                m.name
+                for m in session.lab.machines.values()
+                if reference(m.packages, recipe) == image
+            )
+        )
+        for image in wanted
+    }
 
     def tell(progress: images.Progress) -> None:
         if progress.state != "present":
@@ -134,7 +147,8 @@ def refusal(machine: str, output: str, files: Files) -> str:
         if path in files:
             source = files[path].source
             # content keeps its lines, a rendered file has those of its template
-            place = f"{source}:{line}" if line and not re.search(r":\d+$|^labctl", source) else source
+            whole = re.search(r":\d+$|^labctl", source)
+            place = source if whole or not line else f"{source}:{line}"
             lines.append(f"  {path} comes from {place}")
     return "\n".join(lines)
 

@@ -92,7 +92,9 @@ class _Expander:
                 f"give one label, relative to the domain, or a name that ends in .{domain}",
             )
         if name == HOSTS:
-            self.complain(("sites", site), f"'{HOSTS}' is where the lab's machines have their names")
+            self.complain(
+                ("sites", site), f"'{HOSTS}' is where the lab's machines have their names"
+            )
         return name
 
     def services(self) -> dict[str, Service]:
@@ -118,7 +120,9 @@ class _Expander:
         service = Service(spec.name, spec.kind, spec.machine, spec.options, source=spec.source)
         complaints = tuple(getattr(kind, "problems", _none)(spec.options, scope))
         for complaint in complaints:
-            self.complain(("services", spec.name, *complaint.path), complaint.message, complaint.hint)
+            self.complain(
+                ("services", spec.name, *complaint.path), complaint.message, complaint.hint
+            )
         if complaints:
             return service
         expansion = kind.expand(service, scope)
@@ -132,12 +136,16 @@ class _Expander:
         for site, spec in zip(self.sites, self.spec.sites, strict=True):
             path = ("sites", spec.name, "service")
             if site.service not in services:
-                self.complain(path, f"there is no service '{site.service}'",
-                              nearest(site.service, answering))  # fmt: skip
+                self.complain(
+                    path, f"there is no service '{site.service}'", nearest(site.service, answering)
+                )
             elif site.service not in answering and not self.reader.problems:
                 kind = services[site.service].kind
-                self.complain(path, f"'{site.service}' is a {kind} service and answers no HTTP",
-                              nearest("", answering))  # fmt: skip
+                self.complain(
+                    path,
+                    f"'{site.service}' is a {kind} service and answers no HTTP",
+                    nearest("", answering),
+                )
         self.names_used_once(services)
         self.one_kind_each(services)
 
@@ -150,19 +158,28 @@ class _Expander:
         for site, spec in zip(self.sites, self.spec.sites, strict=True):
             for name in site.names:
                 if name in owners and not name.endswith(".localhost"):
-                    self.complain(("sites", spec.name), f"{name} already belongs to {owners[name]}",
-                                  "every host name has one owner")  # fmt: skip
+                    self.complain(
+                        ("sites", spec.name),
+                        f"{name} already belongs to {owners[name]}",
+                        "every host name has one owner",
+                    )
                 owners.setdefault(name, f"site '{spec.name}'")
 
     def one_kind_each(self, services: Mapping[str, Service]) -> None:
         for kind in kinds.implied():
             same = [s for s in services.values() if s.kind == kind]
             for extra in same[1:]:
-                self.complain(("services", extra.name), f"a second {kind}; a lab has one",
-                              f"'{same[0].name}' is the first")  # fmt: skip
+                self.complain(
+                    ("services", extra.name),
+                    f"a second {kind}; a lab has one",
+                    f"'{same[0].name}' is the first",
+                )
             if not same:
-                self.complain(("services", kind), f"the name '{kind}' is taken by the lab's own {kind}",
-                              "give this service another name")  # fmt: skip
+                self.complain(
+                    ("services", kind),
+                    f"the name '{kind}' is taken by the lab's own {kind}",
+                    "give this service another name",
+                )
 
     def exposed(self, services: Mapping[str, Service]) -> tuple[ExposedPort, ...]:
         found: dict[int, ExposedPort] = {}
@@ -170,22 +187,32 @@ class _Expander:
             path = ("expose", number)
             service = services.get(keys.service)
             if service is None:
-                self.complain(path, f"there is no service '{keys.service}'",
-                              nearest(keys.service, services))  # fmt: skip
+                self.complain(
+                    path, f"there is no service '{keys.service}'", nearest(keys.service, services)
+                )
                 continue
             ports = service.expansion.ports
             if keys.port not in ports.values():
                 listed = ", ".join(f"{port} ({name})" for name, port in ports.items())
-                self.complain((*path, "port"), f"'{keys.service}' does not listen on {keys.port}",
-                              f"it listens on {listed}")  # fmt: skip
+                self.complain(
+                    (*path, "port"),
+                    f"'{keys.service}' does not listen on {keys.port}",
+                    f"it listens on {listed}",
+                )
                 continue
             exposed = ExposedPort(keys.service, keys.port, keys.host or keys.port)
             if exposed.host in (80, 443):
-                self.complain((*path, "host"), f"port {exposed.host} of the host is the front's",
-                              "take another with `host:`")  # fmt: skip
+                self.complain(
+                    (*path, "host"),
+                    f"port {exposed.host} of the host is the front's",
+                    "take another with `host:`",
+                )
             if exposed.host in found:
-                self.complain((*path, "host"), f"port {exposed.host} of the host is given twice",
-                              "take another with `host:`")  # fmt: skip
+                self.complain(
+                    (*path, "host"),
+                    f"port {exposed.host} of the host is given twice",
+                    "take another with `host:`",
+                )
             found[exposed.host] = exposed
         return tuple(found.values())
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from labctl import holders
 from labctl.doctor import Facts, Route
 from labctl.engines import EngineUnreachable, base_image, connect, images
-from labctl.engines.dockerfile import base_reference
+from labctl.engines.dockerfile import base_reference, own_recipe
 from labctl.setup.host import output
 
 if TYPE_CHECKING:
@@ -157,5 +157,5 @@ def _mirror() -> str:
 
 
 def _base_built(client: docker.DockerClient) -> bool:
-    wanted = base_reference(images.recipe())
+    wanted = base_reference(own_recipe())
     return any(image.reference == wanted for image in images.list_images(client))

@@ -123,7 +123,7 @@ def _container(name: str, machine: SeenMachine | None, desired: Desired) -> Chan
     if machine is None:
         return Change(name, "create", "it does not exist yet")
     if machine.definition != desired.definitions[name]:
-        return Change(name, "recreate", "its definition (image, limits, addresses, ports) has changed")
+        return Change(name, "recreate", "its image, limits, addresses or ports have changed")
     if not machine.running:
         return Change(name, "start", "it is stopped")
     return None
@@ -152,10 +152,10 @@ def _update(machine: SeenMachine, desired: Desired, reset: Reset) -> Change | No
     remove = sorted(set(machine.manifest) - set(lines) - kept)
     steps = [Step("write", path) for path in write] + [Step("remove", path) for path in remove]
     steps += _daemon_steps(desired.lab.machines[machine.name].daemons, machine, {*write, *remove})
-    return Change(machine.name, "update", _reason(write, remove, machine, files), tuple(steps))
+    return Change(machine.name, "update", _reason(write, remove, machine), tuple(steps))
 
 
-def _reason(write: list[str], remove: list[str], machine: SeenMachine, files: Mapping[str, object]) -> str:
+def _reason(write: list[str], remove: list[str], machine: SeenMachine) -> str:
     new = sum(path not in machine.manifest for path in write)
     counts = {"changed": len(write) - new, "new": new, "removed": len(remove)}
     said = [f"{n} {word}" for word, n in counts.items() if n]
@@ -173,7 +173,7 @@ def _daemon_steps(
     for daemon in daemons:
         names.add(daemon.name)
         act = _act(daemon, daemon.name in before, touched)
-        if act and daemon.test and act != "stop":
+        if act and daemon.test:
             tests.append(Step("test", daemon.name))
         if act:
             acts.append(Step(act, daemon.name))

@@ -106,7 +106,9 @@ def _address6(text: str, domain: str) -> str:
 
 def _address(text: str, parse: Callable[[str], object], form: str) -> str:
     try:
-        return str(parse(text)).partition("%")[0]
+        if "%" in text:  # a zone index (RFC 4007) means something to one host only
+            raise ValueError(text)
+        return str(parse(text))
     except ValueError:
         raise ValueError(f"this is not an {form}") from None
 

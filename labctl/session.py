@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -42,7 +42,7 @@ class Settings:
 
     file: str
     name: str = ""
-    publishing: Publishing = Publishing()
+    publishing: Publishing = field(default_factory=Publishing)
 
 
 def state_directory(name: str) -> Path:
@@ -63,6 +63,14 @@ def write_settings(state: State, settings: Settings) -> None:
     """Remember the settings of this ``up``."""
     text = json.dumps(asdict(settings), indent=1)
     write_atomically(state.directory / "settings.json", text.encode())
+
+
+def known_name(target: str) -> str:
+    """The name of a lab that was brought up before from here, without reading its file; or ""."""
+    if "/" in target:
+        return ""
+    earlier = read_settings(State(state_directory(target)))
+    return (earlier.name or target) if earlier else ""
 
 
 def find_lab_file(target: str) -> Path:
@@ -131,14 +139,14 @@ class Session:
     @cached_property
     def tree(self) -> Tree:
         """The lab's files."""
-        from labctl.engines import images
+        from labctl.engines import dockerfile
         from labctl.render import render
 
-        recipe = images.recipe()
+        recipe = dockerfile.own_recipe()
         return render(
             self.lab,
             self.kept,
-            lambda packages: images.reference(packages, recipe),
+            lambda packages: dockerfile.reference(packages, recipe),
             str(self.state.directory),
         )
 

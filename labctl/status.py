@@ -32,9 +32,7 @@ def status(target: str) -> tuple[MachineStatus, ...]:
     found = []
     for machine in session.lab.machines.values():
         state, trouble = _state(seen.machines.get(machine.name))
-        found.append(
-            MachineStatus(machine.name, state, machine.address, machine.services, trouble)
-        )
+        found.append(MachineStatus(machine.name, state, machine.address, machine.services, trouble))
     return tuple(found)
 
 

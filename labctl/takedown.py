@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labctl import addresses, keep
 from labctl.engines import compose
 from labctl.engines.compose import Engine
 from labctl.engines.state import State
 from labctl.errors import LabctlError
-from labctl import addresses, keep
 from labctl.keep import data_home, lab_home
 from labctl.render.compose import LABEL, project
 from labctl.session import Session, state_directory
@@ -38,7 +38,7 @@ def take_down(target: str, keep_data: bool, purge: bool) -> Done:
     lab = _name(target, engine)
     state = _state(lab, engine)
     before = _count(lab, engine)
-    if sum(before.values()):
+    if any(before.values()):
         compose.down(lab, volumes=not keep_data)
         _remove_strays(lab, engine, keep_data)
     state.remove()
@@ -47,7 +47,7 @@ def take_down(target: str, keep_data: bool, purge: bool) -> Done:
     if keep_data and left["volumes"]:
         kept.append(f"data in {left['volumes']} volumes; the next `labctl up {lab}` finds it")
         left["volumes"] = 0
-    if sum(left.values()) or state.directory.exists():
+    if any(left.values()) or state.directory.exists():
         names = ", ".join(f"{n} {what}" for what, n in left.items() if n) or str(state.directory)
         raise LabctlError(f"{lab} is not gone: {names} left", f"`labctl down {lab}` tries again")
     after = {what: before[what] - _count(lab, engine)[what] for what in before}
@@ -55,9 +55,10 @@ def take_down(target: str, keep_data: bool, purge: bool) -> Done:
 
 
 def _name(target: str, engine: Engine) -> str:
-    if "/" not in target and (state_directory(target).exists() or sum(_count(target, engine).values())):
-        return target
-    if "/" not in target and lab_home(target).exists():
+    known = (state_directory(target), lab_home(target))
+    if "/" not in target and (
+        any(place.exists() for place in known) or any(_count(target, engine).values())
+    ):
         return target
     return Session(target, dry=True).name
 
@@ -101,4 +102,6 @@ def _keep(lab: str, everything: bool) -> list[str]:
         keep.purge(home)
         addresses.forget(lab, data_home())
         return []
-    return [f"the lab's CA and keys in {home} (`labctl down {lab} --purge` forgets them)"] if home.exists() else []
+    if not home.exists():
+        return []
+    return [f"the lab's CA and keys in {home} (`labctl down {lab} --purge` forgets them)"]

@@ -64,13 +64,14 @@ def files(machine: Machine, lab: Lab) -> Iterable[File]:
         return
     for number, service in enumerate(local_services(machine, lab)):
         assert service.expansion.route is not None
+        sites = lab.sites_by_service.get(service.name, ())
         yield File(
             f"/etc/nginx/sites-enabled/{service.name}.conf",
             Template(
                 "nginx/local.conf.j2",
                 {
                     "service": service,
-                    "names": [n for s in lab.sites_by_service.get(service.name, ()) for n in s.names],
+                    "names": [name for site in sites for name in site.names],
                     "locations": service.expansion.route.locations,
                     "default": number == 0,
                     "front": lab.address_of("front") if "front" in lab.services else "",

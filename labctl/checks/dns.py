@@ -23,8 +23,9 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
     """What came back; ``error`` says why nothing did. Never raises for the network's failures.
 
     From dig: ``status`` (RFC 6895 section 2.3), the flags ``aa``, ``ad``, ``ra``, ``tc``,
-    ``answers`` (record data, in order; of TXT the plain text), ``answer`` (the same in one text) and ``count``; for a
-    transfer ``transferred`` and ``count``. From delv: ``validated``, ``answers``, ``count``.
+    ``answers`` (record data, in order; of TXT the plain text), ``answer`` (the same in one
+    text) and ``count``; for a transfer ``transferred`` and ``count``. From delv: ``validated``,
+    ``answers``, ``count``, and ``reason`` where there is no answer that it trusts.
     """
     try:
         if request.get("tool") == "delv":
@@ -71,7 +72,7 @@ def _delv(request: dict[str, Any]) -> dict[str, Any]:
         r"^; (negative response, )?(fully validated|unsigned answer)", output, re.MULTILINE
     )
     if not verdict:
-        return {"validated": False, "count": 0, "error": _reason(output)}
+        return {"validated": False, "count": 0, "reason": _reason(output)}
     return {"validated": verdict[2] == "fully validated", **_answers(output)}
 
 

@@ -62,5 +62,3 @@ def brief(value: Any, length: int = 200) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     text = "".join(c if c.isprintable() else " " for c in text)
     return text if len(text) <= length else text[: length - 1] + "…"
-
-

@@ -25,31 +25,39 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
     return seen
 
 
+_CURL = ("curl", "--silent", "--show-error", "--include", "--max-time", "15")
+_WRITE = "\n%{http_code} %{http_version} %{url_effective}"
+
+
 def _fetch(request: dict[str, Any], more: dict[str, str]) -> dict[str, Any]:
-    command = ["curl", "--silent", "--show-error", "--include", "--max-time", "15",
-               "--write-out", "\n%{http_code} %{http_version} %{url_effective}"]  # fmt: skip
-    if request.get("connect"):
-        command += ["--connect-to", f"::{request['connect']}:"]
-    if request.get("follow"):
-        command += ["--location"]
-    if request.get("cacert"):
-        command += ["--cacert", request["cacert"]]
-    if request.get("version"):
-        command += [f"--http{request['version']}"]
-    if request.get("method") == "HEAD":
-        command += ["--head"]
-    elif request.get("method"):
-        command += ["--request", request["method"]]
+    body = request.get("body")
+    command = [*_CURL, "--write-out", _WRITE, *_options(request)]
     for name, value in {**request.get("headers", {}), **more}.items():
         command += ["--header", f"{name}: {value}"]
-    body = request.get("body")
     if body is not None:
         command += ["--data-binary", "@-"]
-    done = subprocess.run([*command, "--", request["url"]], input=(body or "").encode(),
-                          capture_output=True, check=False)  # fmt: skip
+    done = subprocess.run(
+        [*command, "--", request["url"]],
+        input=(body or "").encode(),
+        capture_output=True,
+        check=False,
+    )
     if done.returncode != 0:
         return {"error": done.stderr.decode(errors="replace").strip()}
     return _parsed(done.stdout.decode(errors="replace"))
+
+
+def _options(request: dict[str, Any]) -> list[str]:
+    """The options of curl that a question asks for."""
+    method, connect = request.get("method", ""), request.get("connect")
+    choices = {
+        "connect": ["--connect-to", f"::{connect}:"],
+        "follow": ["--location"],
+        "cacert": ["--cacert", str(request.get("cacert"))],
+        "version": [f"--http{request.get('version')}"],
+        "method": ["--head"] if method == "HEAD" else ["--request", method],
+    }
+    return [word for name, words in choices.items() if request.get(name) for word in words]
 
 
 def _parsed(output: str) -> dict[str, Any]:

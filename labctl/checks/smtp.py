@@ -25,7 +25,7 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
     """Send one message and say how far it came.
 
     Request: ``server``, ``port`` (25), ``tls`` (none, starttls, implicit), ``login`` and
-    ``password`` (neither: no AUTH), ``sender``, ``recipient`` (neither: no message),
+    ``password`` (neither: no AUTH), ``sender`` and ``recipient`` (no sender: no message),
     ``bare_lf`` (end a line of the message with LF alone), ``read``: a mapping with
     ``protocol`` (imap or pop3), ``server``, ``login``, ``password`` and ``deadline`` seconds,
     the mailbox where the message must turn up.
@@ -81,7 +81,7 @@ def _stages(connection: smtplib.SMTP, request: dict[str, Any], marker: str) -> l
         plain = f"\0{request['login']}\0{request['password']}".encode()
         credentials = base64.b64encode(plain).decode()
         stages.append(("auth", lambda: connection.docmd("AUTH", f"PLAIN {credentials}")))
-    if "recipient" in request:
+    if "sender" in request:
         sender, recipient = request["sender"], request["recipient"]
         content = _message(request, marker)
         stages.append(("mail", lambda: connection.docmd("MAIL", f"FROM:<{sender}>")))

@@ -65,7 +65,7 @@ class _Client:
                 await self.socket.write_message(message)
         except HTTPClientError as error:
             self.seen |= {"status": error.code, "error": str(error)}
-        except (OSError, ValueError, WebSocketError, asyncio.TimeoutError) as error:
+        except (TimeoutError, OSError, ValueError, WebSocketError) as error:
             self.seen["error"] = f"{type(error).__name__}: {error}"
 
     def on_message(self, message: str | bytes | None) -> None:

@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     common.lab_argument(parser)
-    parser.add_argument("--service", action="append", default=[], metavar="SERVICE",
-                        help="only the checks of this service")  # fmt: skip
+    parser.add_argument(
+        "--service",
+        action="append",
+        default=[],
+        metavar="SERVICE",
+        help="only the checks of this service",
+    )
     common.json_argument(parser)
 
 

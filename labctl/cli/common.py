@@ -28,9 +28,11 @@ def choice_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--http", type=_port, metavar="PORT", help="the host's port for HTTP (80)")
     parser.add_argument("--https", type=_port, metavar="PORT", help="its port for HTTPS (443)")
     parser.add_argument(
-        "--public", action=argparse.BooleanOptionalAction, default=None,
+        "--public",
+        action=argparse.BooleanOptionalAction,
+        default=None,
         help="publish on all addresses of the host, not only on its loopback",
-    )  # fmt: skip
+    )
 
 
 def choices(options: argparse.Namespace) -> Choices:

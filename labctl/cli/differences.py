@@ -38,5 +38,3 @@ def _print(old: list[str], new: list[str], old_name: str, new_name: str) -> None
         colour = {"+": "green", "-": "red", "@": "blue"}.get(line[:1])
         text = printable(line)
         print(paint(text, colour) if colour else text)
-
-

@@ -13,8 +13,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     common.lab_argument(parser)
     parser.add_argument("machine", metavar="MACHINE", help="where to run it")
     parser.add_argument("--user", default="root", help="as whom (root)")
-    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND",
-                        help="the program and its arguments")  # fmt: skip
+    parser.add_argument(
+        "command",
+        nargs=argparse.REMAINDER,
+        metavar="-- COMMAND",
+        help="the program and its arguments",
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -17,8 +17,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     common.lab_argument(parser)
     common.choice_arguments(parser)
-    parser.add_argument("--reset", action="append", default=[], metavar="[MACHINE:]PATH",
-                        help="as if this file, changed by hand, were put back")  # fmt: skip
+    parser.add_argument(
+        "--reset",
+        action="append",
+        default=[],
+        metavar="[MACHINE:]PATH",
+        help="as if this file, changed by hand, were put back",
+    )
     parser.add_argument("--diff", action="store_true", help="show changed lines too")
     common.json_argument(parser)
 

@@ -12,8 +12,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     common.lab_argument(parser)
     common.choice_arguments(parser)
-    parser.add_argument("--out", type=Path, metavar="FOLDER",
-                        help="where to (.labctl/<lab>/rendered)")  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="where to (.labctl/<lab>/rendered)"
+    )
     common.json_argument(parser)
 
 

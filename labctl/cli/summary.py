@@ -17,8 +17,9 @@ def text(planned: Planned) -> str:
     """The table that ``up`` ends with."""
     session = planned.session
     parts = [_headline(planned)]
-    rows = [(site.name, url(site, session.lab), site.service, _tls(site))
-            for site in session.lab.sites]  # fmt: skip
+    rows = [
+        (site.name, url(site, session.lab), site.service, _tls(site)) for site in session.lab.sites
+    ]
     if rows:
         parts.append(table(rows, ("SITE", "URL ON THIS HOST", "SERVICE", "TLS")))
     parts.append(table(_services(session.lab), ("SERVICE", "KIND", "ADDRESS", "PORTS")))
@@ -35,15 +36,28 @@ def as_json(planned: Planned) -> dict[str, Any]:
         "lab": session.name,
         "domain": session.lab.domain,
         "changed": [change.machine for change in planned.plan.changes],
-        "sites": [{"name": s.name, "host": s.host, "url": url(s, session.lab), "tls": s.tls,
-                   "service": s.service} for s in session.lab.sites],
-        "services": [{"name": n, "kind": k, "address": a, "ports": p}
-                     for n, k, a, p in _services(session.lab)],
-        "accounts": [{"login": login, "service": service}
-                     for login, _, service in _accounts(session)],
-        "drift": [{"machine": d.machine, "path": d.path, "conflict": d.conflict}
-                  for d in planned.plan.drift],
-    }  # fmt: skip
+        "sites": [
+            {
+                "name": s.name,
+                "host": s.host,
+                "url": url(s, session.lab),
+                "tls": s.tls,
+                "service": s.service,
+            }
+            for s in session.lab.sites
+        ],
+        "services": [
+            {"name": n, "kind": k, "address": a, "ports": p}
+            for n, k, a, p in _services(session.lab)
+        ],
+        "accounts": [
+            {"login": login, "service": service} for login, _, service in _accounts(session)
+        ],
+        "drift": [
+            {"machine": d.machine, "path": d.path, "conflict": d.conflict}
+            for d in planned.plan.drift
+        ],
+    }
 
 
 def url(site: Site, lab: Lab) -> str:
@@ -59,14 +73,15 @@ def url(site: Site, lab: Lab) -> str:
 def _headline(planned: Planned) -> str:
     session, plan = planned.session, planned.plan
     title = f"{session.name}: {session.lab.title}" if session.lab.title else session.name
-    said = "nothing to change" if plan.empty else f"{len(plan.changes)} of "\
-        f"{len(session.lab.machines)} machines changed"  # fmt: skip
+    changed = f"{len(plan.changes)} of {len(session.lab.machines)} machines changed"
+    said = "nothing to change" if plan.empty else changed
     return paint(title, "bold") + f" is up ({said})"
 
 
 def _tls(site: Site) -> str:
-    words = {"ca": "lab's CA", "self-signed": "self-signed", "none": "none"}[site.tls]
-    return words if site.http == "redirect" or site.tls == "none" else f"{words}, HTTP: {site.http}d"
+    words = "lab's CA" if site.tls == "ca" else site.tls
+    plain = "" if site.http == "redirect" or site.tls == "none" else f", HTTP {site.http}d"
+    return words + plain
 
 
 def _services(lab: Lab) -> Iterable[tuple[str, str, str, str]]:
@@ -88,12 +103,16 @@ def _drift(planned: Planned) -> Iterable[str]:
 
 def drift(found: Iterable[Any], lab: str) -> str:
     """Files changed by hand, and how to put them back."""
-    lines = [f"  {d.machine}:{d.path}" + ("  (the lab has changed it too)" if d.conflict else "")
-             for d in found]  # fmt: skip
+    lines = [
+        f"  {d.machine}:{d.path}" + ("  (the lab has changed it too)" if d.conflict else "")
+        for d in found
+    ]
     return (
-        "changed by hand on its machine, and kept:\n" + "\n".join(lines)
-        + f"\n`labctl plan {lab} --diff` shows how, `labctl up {lab} --reset MACHINE:PATH` puts one back"
-    )  # fmt: skip
+        "changed by hand on its machine, and kept:\n"
+        + "\n".join(lines)
+        + f"\n`labctl plan {lab} --diff` shows how, "
+        f"`labctl up {lab} --reset MACHINE:PATH` puts one back"
+    )
 
 
 def _next(session: Session) -> str:

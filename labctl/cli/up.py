@@ -13,18 +13,21 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     common.lab_argument(parser)
     common.choice_arguments(parser)
     parser.add_argument(
-        "--reset", action="append", default=[], metavar="[MACHINE:]PATH",
+        "--reset",
+        action="append",
+        default=[],
+        metavar="[MACHINE:]PATH",
         help="overwrite this file although it was changed by hand on the machine",
-    )  # fmt: skip
+    )
     common.json_argument(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Plan, execute, and say what there is now."""
+    from labctl.bring import bring_up
     from labctl.cli import summary
     from labctl.cli.output import say_json
     from labctl.cli.progress import Progress
-    from labctl.bring import bring_up
 
     with Progress(quiet=options.json) as progress:
         brought = bring_up(options.lab, common.choices(options), options.reset, progress)

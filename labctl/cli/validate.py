@@ -34,5 +34,6 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         say_json({"file": str(file), "problems": []})
     else:
-        print(f"{file}: no problems ({len(expanded.services)} services, {len(expanded.sites)} sites)")
+        counts = f"{len(expanded.services)} services, {len(expanded.sites)} sites"
+        print(f"{file}: no problems ({counts})")
     return 0

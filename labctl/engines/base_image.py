@@ -117,7 +117,6 @@ def bootstrap_command(recipe: Recipe, mirror: Mirror, program: str) -> list[str]
     rules = [("path-exclude", p) for p in EXCLUDED] + [("path-include", p) for p in INCLUDED]
     return [
         program,
-        "--quiet",
         "--variant=minbase",
         f"--include={','.join(BASE_PACKAGES)}",
         '--aptopt=APT::Install-Recommends "0"',
@@ -144,23 +143,29 @@ def bootstrap(
             "apt-get install mmdebstrap, or `make up`, which does",
         )
     say(f"Debian {recipe.suite} from {mirror.main}")
-    command = bootstrap_command(recipe, mirror, program)
+    identity, complaint = _run(client, bootstrap_command(recipe, mirror, program))
+    if complaint is not None:
+        _forget(client, identity)
+        raise BootstrapFailed(
+            f"mmdebstrap could not make a base from {mirror.main}: {_telling_line(complaint)}",
+            f"{MIRROR_VARIABLE} names another mirror",
+        )
+    repository, _, tag = name.partition(":")
+    client.api.tag(identity, repository, tag)
+
+
+def _run(client: docker.DockerClient, command: list[str]) -> tuple[str, str | None]:
+    """Import what a command writes; the image's identity, and what it said if it failed."""
     with tempfile.TemporaryFile() as errors:
         with subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
         ) as process:
             assert process.stdout is not None
             identity = _import(client, process.stdout)
+        if process.returncode == 0 and identity:
+            return identity, None
         errors.seek(0)
-        complaint = errors.read().decode(errors="replace")
-    if process.returncode != 0 or not identity:
-        _forget(client, identity)
-        raise BootstrapFailed(
-            f"mmdebstrap could not make a base from {mirror.main}: {_last_line(complaint)}",
-            f"{MIRROR_VARIABLE} names another mirror",
-        )
-    repository, _, tag = name.partition(":")
-    client.api.tag(identity, repository, tag)
+        return identity, errors.read().decode(errors="replace")
 
 
 def _import(client: docker.DockerClient, archive: IO[bytes]) -> str:
@@ -189,6 +194,7 @@ def _forget(client: docker.DockerClient, identity: str) -> None:
         return
 
 
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.startswith(("E:", "Err", "W:"))]
-    return (lines or text.strip().splitlines() or ["it said nothing"])[-1]
+def _telling_line(text: str) -> str:
+    """The first line that apt or mmdebstrap marks as an error: later ones only follow from it."""
+    lines = [line for line in text.splitlines() if line.startswith(("E:", "W: Failed"))]
+    return (lines or text.strip().splitlines()[-1:] or ["it said nothing"])[0]

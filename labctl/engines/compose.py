@@ -10,7 +10,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,9 +116,7 @@ class Engine:
 
 def _told(seen: SeenMachine, output: str) -> SeenMachine:
     """What the machine's ``observe`` script said."""
-    from dataclasses import replace
-
-    generation, manifest, drift, ready = (output.split("\f\n") + ["", "", ""])[:4]
+    generation, manifest, drift, ready = [*output.split("\f\n"), "", "", ""][:4]
     lines = {line.split(" ", 4)[4]: line for line in manifest.splitlines() if line.count(" ") > 3}
     return replace(
         seen,
@@ -137,8 +135,8 @@ def _pair(line: str) -> tuple[str, str]:
 def definitions(compose: bytes) -> dict[str, str]:
     """Compose's own hash of each service's definition, as it labels containers with it."""
     output = run_compose(["-f", "-", "config", "--hash", "*"], compose)
-    pairs = (line.split() for line in output.splitlines() if line.strip())
-    return {name: digest for name, digest in pairs}
+    pairs = (line.partition(" ") for line in output.splitlines() if line.strip())
+    return {name: digest for name, _, digest in pairs}
 
 
 def up(lab: str, file: Path, services: Iterable[str], recreate: bool = False) -> None:
@@ -181,8 +179,6 @@ def _reason(stderr: str) -> str:
     return "Compose: " + (" ".join(telling) or "it failed without a word")
 
 
-
-
 def attach(container: str, command: Sequence[str], user: str, terminal: bool) -> int:
     """Run a command in a container with our own input and output; its exit status."""
     words = ["docker", "exec", "--interactive", *(["--tty"] if terminal else [])]
@@ -191,7 +187,7 @@ def attach(container: str, command: Sequence[str], user: str, terminal: bool) ->
 
 def logs(lab: str, machine: str | None, follow: bool, tail: int) -> int:
     """Print the output of a lab's containers; Compose's exit status."""
-    words = ["docker", "compose", "-p", project(lab), "logs", "--no-log-prefix", f"--tail={tail}"]
-    if machine is None:
-        words.remove("--no-log-prefix")
-    return subprocess.call([*words, *(["--follow"] if follow else []), *([machine] if machine else [])])
+    words = ["docker", "compose", "-p", project(lab), "logs", f"--tail={tail}"]
+    words += ["--follow"] if follow else []
+    words += ["--no-log-prefix", machine] if machine else []
+    return subprocess.call(words)

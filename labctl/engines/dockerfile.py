@@ -14,6 +14,7 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from labctl.resources import machine_scripts
 from labctl.setup.apt_sources import Mirror
 
 PREFIX = "hosting-labctl"
@@ -202,3 +203,9 @@ def _add(archive: tarfile.TarFile, path: str, content: bytes) -> None:
     member.size = len(content)
     member.mode = 0o755 if content.startswith(b"#!") else 0o644
     archive.addfile(member, io.BytesIO(content))
+
+
+def own_recipe() -> Recipe:
+    """What all images of this labctl share."""
+    scripts = {path.name: path.read_bytes() for path in sorted(machine_scripts().iterdir())}
+    return Recipe(scripts)

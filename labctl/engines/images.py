@@ -24,7 +24,6 @@ from labctl.engines.dockerfile import (
     tag,
 )
 from labctl.errors import LabctlError
-from labctl.resources import machine_scripts
 from labctl.setup.apt_sources import MIRROR_VARIABLE
 
 if TYPE_CHECKING:
@@ -63,12 +62,6 @@ class Image:
 
 
 Report = Callable[[Progress], None]
-
-
-def recipe() -> Recipe:
-    """What all images of this labctl share."""
-    scripts = {path.name: path.read_bytes() for path in sorted(machine_scripts().iterdir())}
-    return Recipe(scripts)
 
 
 def needed(machines: Iterable[Machine], recipe: Recipe) -> dict[str, frozenset[str]]:
@@ -149,25 +142,13 @@ def _build(
     report: Report,
     refresh: bool,
 ) -> None:
-    """One classic build (no BuildKit: engine 20.10 has none by default)."""
+    """Build one image, telling how far it is; `BuildFailed` when it cannot be built."""
     import docker.errors
     import requests
 
     report(Progress(image, packages, "building"))
-    labels = {HASH_LABEL: tag(image), PACKAGES_LABEL: " ".join(sorted(packages))}
     try:
-        output = client.api.build(
-            fileobj=io.BytesIO(context),
-            custom_context=True,
-            tag=image,
-            labels=labels,
-            rm=True,
-            forcerm=True,
-            nocache=refresh,
-            decode=True,
-            timeout=3600,
-        )
-        for detail in _follow(output, image):
+        for detail in _follow(_start(client, image, packages, context, refresh), image):
             report(Progress(image, packages, "building", detail))
     except (docker.errors.DockerException, requests.RequestException) as problem:
         report(Progress(image, packages, "failed"))
@@ -176,6 +157,28 @@ def _build(
         report(Progress(image, packages, "failed"))
         raise
     report(Progress(image, packages, "built"))
+
+
+def _start(
+    client: docker.DockerClient,
+    image: str,
+    packages: frozenset[str],
+    context: bytes,
+    refresh: bool,
+) -> Iterable[Mapping[str, Any]]:
+    """Start a classic build (no BuildKit: engine 20.10 has none by default); its output."""
+    output: Iterable[Mapping[str, Any]] = client.api.build(
+        fileobj=io.BytesIO(context),
+        custom_context=True,
+        tag=image,
+        labels={HASH_LABEL: tag(image), PACKAGES_LABEL: " ".join(sorted(packages))},
+        rm=True,
+        forcerm=True,
+        nocache=refresh,
+        decode=True,
+        timeout=3600,
+    )
+    return output
 
 
 def _follow(output: Iterable[Mapping[str, Any]], image: str) -> Iterator[str]:

@@ -141,13 +141,18 @@ def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
     """What is wrong with the lab's own records, as far as their values show."""
     for name, type_, number, value in _values(options.records):
         reason = _owner_reason(name, type_, scope.domain)
-        if reason:
+        if reason and not number:
             yield Complaint(("records", name, type_), reason)
         try:
             rdata.presentation(type_, value, scope.domain)
         except ValueError as error:
             yield Complaint(("records", name, type_, number), str(error))
-    yield from _clashes(options.records, {zones.NAME_SERVER, *_site_names(scope)})
+    for name, by_type in options.records.items():
+        if "CNAME" in by_type and (len(by_type) > 1 or len(by_type["CNAME"]) > 1):
+            reason = "an alias has no other records (RFC 1034 section 3.6.2)"
+            yield Complaint(("records", name, "CNAME"), reason)
+    hosts = {zones.NAME_SERVER, *_site_names(scope)}
+    yield from _clashes(options.records, hosts, hosts)
 
 
 def joint_problems(
@@ -160,10 +165,10 @@ def joint_problems(
     """
     options: Options = service.options
     others = [r for s in services.values() if s.name != service.name for r in s.expansion.records]
-    machines = {f"{s.machine}.{zones.HOSTS}" for s in services.values()}
-    yield from _clashes(options.records, machines | {record.name for record in others})
-    hosts = {zones.NAME_SERVER, *_site_names(scope), *machines}
+    hosts = {f"{s.machine}.{zones.HOSTS}" for s in services.values()}
     hosts |= {record.name for record in others if record.type in zones.ADDRESSES}
+    yield from _clashes(options.records, hosts, hosts | {record.name for record in others})
+    hosts |= {zones.NAME_SERVER, *_site_names(scope)}
     yield from _dangling(options.records, hosts, scope.domain)
 
 
@@ -186,18 +191,19 @@ def _owner_reason(name: str, type_: str, domain: str) -> str:
     return ""
 
 
-def _clashes(own: Own, taken: set[str]) -> Iterator[Complaint]:
-    """Own records where the lab has others that they would contradict or hide."""
+def _clashes(own: Own, hosts: set[str], taken: set[str]) -> Iterator[Complaint]:
+    """Own records that contradict or hide the lab's: its ``hosts``, all its names ``taken``."""
     for name, by_type in own.items():
         for type_ in by_type:
             path = ("records", name, type_)
-            if type_ == "CNAME" and (len(by_type) > 1 or len(by_type[type_]) > 1):
-                yield Complaint(path, "an alias has no other records (RFC 1034 section 3.6.2)")
-            elif type_ in ("A", "AAAA", "CNAME") and name in taken:
+            below = (n for n in taken if n == name or n.endswith(f".{name}"))
+            if name in (hosts if type_ in zones.ADDRESSES else ()):
+                yield Complaint(path, f"the lab itself says where '{name}' is", "take another name")
+            elif type_ == "CNAME" and name in taken - {"@"}:
                 yield Complaint(path, f"the lab itself says what '{name}' is", "take another name")
-            elif type_ == "NS" and any(n == name or n.endswith(f".{name}") for n in taken):
-                yield Complaint(path, f"delegating '{name}' would hide records of the lab",
-                                "take another name")  # fmt: skip
+            elif type_ == "NS" and name != "@" and any(below):
+                reason = f"delegating '{name}' would hide records of the lab"
+                yield Complaint(path, reason, "take another name")
 
 
 def _dangling(own: Own, hosts: set[str], domain: str) -> Iterator[Complaint]:

@@ -45,8 +45,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
 
 
 def _certificate(site: Site) -> Want:
-    issuer = "ca" if site.tls == "ca" else "self"
-    return Want("certificate", site.certificate, site.names, issuer)
+    return Want("certificate", site.certificate, site.names, "ca" if site.tls == "ca" else "self")
 
 
 def _checks(site: Site) -> Iterable[Check]:
@@ -60,16 +59,16 @@ def _checks(site: Site) -> Iterable[Check]:
             f"https://{site.host}/",
             {"error": {"matches": "(?i)self.signed certificate"}},
         )
-    plain: Mapping[str, Any] = {
-        "redirect": {"status": 308, "location": {"matches": "^https://"}},
-        "serve": {"status": _GOOD},
-        "refuse": {"status": 403},
-    }[site.http]
-    words = {"redirect": "sends HTTP to HTTPS", "serve": "answers by HTTP", "refuse": "refuses HTTP"}
-    yield _check(site, words[site.http], f"http://{site.host}/", plain)
+    words, plain = _PLAIN[site.http]
+    yield _check(site, words, f"http://{site.host}/", plain)
 
 
 _GOOD = {"matches": "^[23]..$"}
+_PLAIN: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "redirect": ("sends HTTP to HTTPS", {"status": 308, "location": {"matches": "^https://"}}),
+    "serve": ("answers by HTTP", {"status": _GOOD}),
+    "refuse": ("refuses HTTP", {"status": 403}),
+}
 
 
 def _check(site: Site, words: str, url: str, expect: Mapping[str, Any]) -> Check:

@@ -109,9 +109,7 @@ def _limits(limits: list[Limits]) -> Limits:
     )
 
 
-def _ports(
-    services: list[Service], expanded: Expanded, publishing: Publishing
-) -> Iterable[Port]:
+def _ports(services: list[Service], expanded: Expanded, publishing: Publishing) -> Iterable[Port]:
     names = {service.name for service in services}
     if any(service.expansion.published for service in services):
         yield Port(publishing.http, 80)

@@ -62,10 +62,16 @@ def _service(machine: Machine, lab: Lab, image: str, state: str) -> dict[str, An
         "restart": "unless-stopped",
         "tmpfs": ["/run:exec,mode=755,size=32m", *machine.tmpfs],
         "volumes": [
-            {"type": "bind", "source": f"{state}/machines/{machine.name}", "target": "/labctl",
-             "read_only": True},
-            *({"type": "volume", "source": volume, "target": target}
-              for target, volume in _volumes(machine).items()),
+            {
+                "type": "bind",
+                "source": f"{state}/machines/{machine.name}",
+                "target": "/labctl",
+                "read_only": True,
+            },
+            *(
+                {"type": "volume", "source": volume, "target": target}
+                for target, volume in _volumes(machine).items()
+            ),
         ],
         "networks": {name: {"ipv4_address": a} for name, a in machine.addresses.items()},
         "dns": _resolver(machine, lab),
@@ -73,7 +79,7 @@ def _service(machine: Machine, lab: Lab, image: str, state: str) -> dict[str, An
         "dns_opt": ["edns0", "trust-ad"],
         "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "2"}},
         "labels": {**_labels(lab), f"{LABEL}.machine": machine.name, f"{LABEL}.state": state},
-    }  # fmt: skip
+    }
     if machine.ports:
         definition["ports"] = [text for port in machine.ports for text in _published(port, lab)]
     return definition

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -21,13 +23,27 @@ def environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # no HTML here: each format has its own filter below
+        autoescape=False,  # noqa: S701 (no HTML here: each format has its own filter below)
         auto_reload=False,
+        bytecode_cache=_cache(),
     )
     env.filters["rendered"] = text
     env.filters["nginx"] = nginx_quoted
     env.filters["comment"] = comment
     return env
+
+
+def _cache() -> jinja2.BytecodeCache | None:
+    """Compiled templates in the user's cache directory; compiling them is most of a render."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    directory = base / "hosting-labctl"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError:
+        return None
+    if directory.stat().st_uid != os.geteuid():
+        return None  # somebody else's code is not run
+    return jinja2.FileSystemBytecodeCache(str(directory))
 
 
 def text(template: Template) -> str:

@@ -56,7 +56,9 @@ def _no_links(base: Path, relative: str) -> None:
     for part in Path(relative).parts:
         path = path / part
         if path.is_symlink():
-            raise ContentError(f"'{shown(relative)}' passes through a link, which could lead anywhere")
+            raise ContentError(
+                f"'{shown(relative)}' passes through a link, which could lead anywhere"
+            )
 
 
 def _walk(folder: Path) -> Iterator[Path]:

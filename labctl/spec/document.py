@@ -78,20 +78,35 @@ def _decode(data: bytes, file: str) -> str:
     start = Mark(1, 1)
     if len(data) > MAX_BYTES:
         size = f"{len(data) / 2**20:.1f} MiB"
-        raise InvalidLab([Problem(file, start, "", f"the file has {size}; a lab file has at most "
-                                  f"{MAX_BYTES // 2**20} MiB", "is this the right file?")])  # fmt: skip
+        raise InvalidLab(
+            [
+                Problem(
+                    file,
+                    start,
+                    "",
+                    f"the file has {size}; a lab file has at most {MAX_BYTES // 2**20} MiB",
+                    "is this the right file?",
+                )
+            ]
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         column = error.start - data.rfind(b"\n", 0, error.start)
-        raise InvalidLab([Problem(file, Mark(line, column), "", "not UTF-8 text",
-                                  "save the file as UTF-8")]) from None  # fmt: skip
+        raise InvalidLab(
+            [Problem(file, Mark(line, column), "", "not UTF-8 text", "save the file as UTF-8")]
+        ) from None
     for number, line_text in enumerate(text.split("\n"), 1):
         for column, character in enumerate(line_text, 1):
-            if character < " " and character not in "\t\r" or "\x7f" <= character < "\xa0":
-                problem = Problem(file, Mark(number, column), "",
-                                  f"control character U+{ord(character):04X}", "remove it")  # fmt: skip
+            if (character < " " and character not in "\t\r") or "\x7f" <= character < "\xa0":
+                problem = Problem(
+                    file,
+                    Mark(number, column),
+                    "",
+                    f"control character U+{ord(character):04X}",
+                    "remove it",
+                )
                 raise InvalidLab([problem], text.split("\n"))
     return text
 
@@ -101,8 +116,13 @@ def _syntax(error: yaml.YAMLError, file: str) -> Problem:
     place = Mark(mark.line + 1, mark.column + 1) if mark else Mark(1, 1)
     reason = getattr(error, "problem", None) or "cannot be read"
     context = getattr(error, "context", None)
-    return Problem(file, place, "", f"not YAML: {context + ': ' if context else ''}{reason}",
-                   "check indentation, colons and quotes")  # fmt: skip
+    return Problem(
+        file,
+        place,
+        "",
+        f"not YAML: {context + ': ' if context else ''}{reason}",
+        "check indentation, colons and quotes",
+    )
 
 
 class _Refused(Exception):
@@ -138,8 +158,9 @@ class _Composer:
     def count(self, event: Any, nodes: int = 1) -> None:
         self.nodes += nodes
         if self.nodes > MAX_NODES:
-            raise self.refuse(event, f"more than {MAX_NODES:,} values",
-                              "aliases multiply what they repeat")  # fmt: skip
+            raise self.refuse(
+                event, f"more than {MAX_NODES:,} values", "aliases multiply what they repeat"
+            )
 
     def node(self, event: Any, depth: int) -> Node:
         if depth > MAX_DEPTH:
@@ -163,8 +184,11 @@ class _Composer:
 
     def alias(self, event: Any) -> Node:
         if event.anchor not in self.anchors:
-            raise self.refuse(event, f"the alias *{event.anchor} has no anchor before it",
-                              f"write &{event.anchor} where the value stands first")  # fmt: skip
+            raise self.refuse(
+                event,
+                f"the alias *{event.anchor} has no anchor before it",
+                f"write &{event.anchor} where the value stands first",
+            )
         node, size = self.anchors[event.anchor]
         self.count(event, size)
         return node
@@ -184,9 +208,15 @@ class _Composer:
             value = self.node(next(self.events), depth + 1)
             if key.value in items:
                 first = items[key.value][0].mark.line
-                self.problems.append(Problem(self.file, key.mark, key.value,
-                                             f"given twice (first in line {first})",
-                                             "remove one"))  # fmt: skip
+                self.problems.append(
+                    Problem(
+                        self.file,
+                        key.mark,
+                        key.value,
+                        f"given twice (first in line {first})",
+                        "remove one",
+                    )
+                )
             else:
                 items[key.value] = (key, value)
         return Mapping(items, _mark(start))

@@ -125,7 +125,7 @@ class Memory(Type):
         match = re.fullmatch(r"([0-9]{1,6})\s?([KMG])i?B?", text, re.IGNORECASE)
         if not match:
             raise Wrong(f"{quoted(text)} is not an amount of memory", "for example 128M")
-        value = int(match[1]) * 1024 ** "_KMG".index(match[2].upper())
+        value = int(match[1]) << 10 * "_KMG".index(match[2].upper())
         if value < 16 * 2**20:
             raise Wrong(f"{quoted(text)} is too little", "a machine needs at least 16M")
         return value
@@ -142,7 +142,7 @@ class Cpus(Type):
     """A share of processors, in processors."""
 
     def read(self, text: str) -> float:
-        if not re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,2})?", text) or not 0.05 <= float(text):
+        if not re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,2})?", text) or not float(text) >= 0.05:
             raise Wrong(f"{quoted(text)} is not a number of processors", "for example 0.5")
         return float(text)
 
@@ -161,12 +161,16 @@ class Subnet(Type):
         try:
             network = ipaddress.IPv4Network(text)
         except ValueError as error:
-            raise Wrong(f"{quoted(text)} is not a subnet: {error}", "for example 198.18.7.0/24") from None
+            raise Wrong(
+                f"{quoted(text)} is not a subnet: {error}", "for example 198.18.7.0/24"
+            ) from None
         if not 16 <= network.prefixlen <= 28:
             raise Wrong(f"/{network.prefixlen} does not suit a lab", "from /16 to /28")
         if not any(network.subnet_of(allowed) for allowed in LAB_RANGES):
-            raise Wrong(f"{text} is not reserved for laboratories or private networks",
-                        "inside 198.18.0.0/15, 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16")  # fmt: skip
+            raise Wrong(
+                f"{text} is not reserved for laboratories or private networks",
+                "inside 198.18.0.0/15, 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16",
+            )
         return text
 
     def words(self) -> str:
@@ -286,11 +290,14 @@ class Content(Type):
         if text.startswith(("/", "~")):
             raise Wrong(f"{quoted(text)} is an absolute path", "give it relative to the lab file")
         if ".." in parts:
-            raise Wrong(f"{quoted(text)} leads out of the lab's folder",
-                        "content lies beside the lab file")  # fmt: skip
+            raise Wrong(
+                f"{quoted(text)} leads out of the lab's folder", "content lies beside the lab file"
+            )
         if not all(re.fullmatch(r"[\w.+@][\w.+@ \-]*", part) for part in parts):
-            raise Wrong(f"{quoted(text)} is not a path that labctl takes",
-                        "letters, digits and . _ - + @ in each part")  # fmt: skip
+            raise Wrong(
+                f"{quoted(text)} is not a path that labctl takes",
+                "letters, digits and . _ - + @ in each part",
+            )
         return "/".join(part for part in parts if part != ".")
 
     def words(self) -> str:
@@ -314,8 +321,10 @@ class HostLabel(Type):
     def read(self, text: str) -> str:
         name, problem = host_label_problem(text)
         if problem:
-            raise Wrong(f"{quoted(text)} is not a host name: {problem}",
-                        "letters, digits and hyphens in each label, relative to the domain")  # fmt: skip
+            raise Wrong(
+                f"{quoted(text)} is not a host name: {problem}",
+                "letters, digits and hyphens in each label, relative to the domain",
+            )
         return name
 
     def words(self) -> str:
@@ -329,8 +338,10 @@ class MailLocal(Type):
     def read(self, text: str) -> str:
         problem = mail_local_problem(text)
         if problem:
-            raise Wrong(f"{quoted(text)} is not the local part of a mail address: {problem}",
-                        "what stands before the @, for example alice")  # fmt: skip
+            raise Wrong(
+                f"{quoted(text)} is not the local part of a mail address: {problem}",
+                "what stands before the @, for example alice",
+            )
         return text
 
     def words(self) -> str:
@@ -347,8 +358,10 @@ class MailAddress(Type):
         if not problem and at:
             _, problem = host_label_problem(domain, absolute=True)
         if problem:
-            raise Wrong(f"{quoted(text)} is not a mail address: {problem}",
-                        "for example alice, or alice@lab1.test")  # fmt: skip
+            raise Wrong(
+                f"{quoted(text)} is not a mail address: {problem}",
+                "for example alice, or alice@lab1.test",
+            )
         return text
 
     def words(self) -> str:

@@ -28,7 +28,7 @@ from labctl.spec.fields import (
     Table,
     Text,
 )
-from labctl.spec.problems import InvalidLab, Mark, nearest, shown
+from labctl.spec.problems import InvalidLab, Mark, Problem, nearest, shown
 from labctl.spec.reader import Reader, fields_of
 
 
@@ -86,9 +86,7 @@ class LabKeys:
     """Keys at the top of a lab file."""
 
     lab: Annotated[str, Name(), Doc("the lab's name")]
-    services: Annotated[
-        Mapping[str, Any], Table(Name(), ServiceKeys), Doc("servers, by name")
-    ]
+    services: Annotated[Mapping[str, Any], Table(Name(), ServiceKeys), Doc("servers, by name")]
     title: Annotated[str, Text(120), Doc("what the lab is about, in one line")] = ""
     domain: Annotated[str, Domain(), Doc("domain of all its names; `<lab>.test`")] = ""
     sites: Annotated[
@@ -155,7 +153,7 @@ def load(path: Path, name: str = "") -> tuple[Spec, Reader]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        problem = document.Problem(str(path), Mark(1, 1), "", f"cannot be read: {error.strerror}")
+        problem = Problem(str(path), Mark(1, 1), "", f"cannot be read: {error.strerror}")
         raise InvalidLab([problem]) from None
     return read(data, str(path), path.parent, name)
 
@@ -179,8 +177,12 @@ class _Lab:
 
     def read(self, root: Node) -> Spec | None:
         if not isinstance(root, MappingNode) or not root.items:
-            self.reader.complain(root.mark, (), "a lab file has keys and values",
-                                 "`labctl init NAME` writes one to start from")  # fmt: skip
+            self.reader.complain(
+                root.mark,
+                (),
+                "a lab file has keys and values",
+                "`labctl init NAME` writes one to start from",
+            )
             return None
         known = dict(fields_of(LabKeys))
         self.reader.unknown(root, (), known)
@@ -208,8 +210,12 @@ class _Lab:
         node = root.items["services"][1]
         self.reader.marks[("services",)] = node.mark
         if not isinstance(node, MappingNode):
-            self.reader.complain(node.mark, ("services",), "names and kinds of servers are expected",
-                                 "for example `www: static`")  # fmt: skip
+            self.reader.complain(
+                node.mark,
+                ("services",),
+                "names and kinds of servers are expected",
+                "for example `www: static`",
+            )
             return None
         found: dict[str, ServiceSpec] = {}
         before = len(self.reader.problems)
@@ -252,8 +258,15 @@ class _Lab:
             options["content"] = options["content"] or name
             files = self.content(options["content"], path)
         limits = {key: keys[key] for key in ("memory", "cpus", "processes") if keys[key]}
-        return ServiceSpec(name, kind, keys["machine"] or name, limits, options_type(**options),
-                           files, self.source(path))  # fmt: skip
+        return ServiceSpec(
+            name,
+            kind,
+            keys["machine"] or name,
+            limits,
+            options_type(**options),
+            files,
+            self.source(path),
+        )
 
     def kind(self, name: str, node: MappingNode, path: tuple[str, ...]) -> str | None:
         self.reader.marks[path] = node.mark
@@ -266,8 +279,12 @@ class _Lab:
         if isinstance(value, Scalar) and value.value in kinds.names():
             return value.value
         word = value.value if isinstance(value, Scalar) else ""
-        self.reader.complain(value.mark, (*path, "kind"), f"there is no kind '{shown(word)}'",
-                             nearest(word, kinds.names()))  # fmt: skip
+        self.reader.complain(
+            value.mark,
+            (*path, "kind"),
+            f"there is no kind '{shown(word)}'",
+            nearest(word, kinds.names()),
+        )
         return None
 
     def content(self, relative: str, path: tuple[str, ...]) -> Mapping[str, bytes]:
@@ -284,7 +301,9 @@ class _Lab:
             try:
                 config = content.read_file(self.folder, keys.config)
             except content.ContentError as error:
-                self.reader.complain(self.reader.at((*path, "config")), (*path, "config"), str(error))
+                self.reader.complain(
+                    self.reader.at((*path, "config")), (*path, "config"), str(error)
+                )
         return SiteSpec(
             name=label,
             service=keys.service,

@@ -54,8 +54,9 @@ def _excerpt(line: str, mark: Mark) -> list[str]:
 
 def printable(text: str) -> str:
     """The text with control characters made visible, safe on a terminal."""
-    return "".join(c if c.isprintable() else ("\N{REPLACEMENT CHARACTER}" if c != "\t" else " ")
-                   for c in text)  # fmt: skip
+    return "".join(
+        c if c.isprintable() else ("\N{REPLACEMENT CHARACTER}" if c != "\t" else " ") for c in text
+    )
 
 
 def shown(value: str, length: int = 60) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, get_type_hints
 
 from labctl.spec.document import Document, Mapping, Node, Scalar, Sequence
@@ -26,9 +25,17 @@ class Field:
     default: Any
 
 
-@cache
+_KNOWN: dict[type[Any], MappingABC[str, Field]] = {}
+
+
 def fields_of(cls: type[Any]) -> MappingABC[str, Field]:
     """The fields of an annotated dataclass, by the key that the lab file uses."""
+    if cls not in _KNOWN:
+        _KNOWN[cls] = _fields(cls)
+    return _KNOWN[cls]
+
+
+def _fields(cls: type[Any]) -> MappingABC[str, Field]:
     hints = get_type_hints(cls, include_extras=True)
     found = {}
     for item in dataclasses.fields(cls):
@@ -46,7 +53,7 @@ def fields_of(cls: type[Any]) -> MappingABC[str, Field]:
 
 
 class Reader:
-    """Reads one document; ``marks`` remembers where each value stands, ``problems`` what is wrong."""
+    """Reads one document: ``marks`` says where values stand, ``problems`` what is wrong."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -96,7 +103,7 @@ class Reader:
         found: dict[str, Any] = {}
         for field in fields.values():
             if field.name in node.items:
-                key, value = node.items[field.name]
+                _, value = node.items[field.name]
                 self.marks[(*path, field.name)] = value.mark
                 found[field.name] = self.value(field.type, value, (*path, field.name))
             elif field.required:

@@ -1,0 +1,116 @@
+"""``labctl ca``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from labctl.cli import common
+from labctl.trust import STORES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from labctl.root_certificate import Description, Trusted
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    show = actions.add_parser("show", allow_abbrev=False, help="say what the root certificate is")
+    _lab(show)
+    common.json_argument(show)
+    export = actions.add_parser(
+        "export", allow_abbrev=False, help="write the root certificate (PEM) to standard output"
+    )
+    _lab(export)
+    trust = actions.add_parser(
+        "trust", allow_abbrev=False, help="have this computer's programs trust the lab's CA"
+    )
+    _lab(trust)
+    trust.add_argument("--store", action="append", default=[], choices=list(STORES),
+                       help="this store only (all that this computer has)")  # fmt: skip
+    what = trust.add_mutually_exclusive_group()
+    what.add_argument("--remove", action="store_true", help="trust it no longer")
+    what.add_argument("--show", action="store_true", help="only say where it is trusted")
+    common.json_argument(trust)
+
+
+def _lab(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("lab", metavar="LAB", nargs="?", default="",
+                        help="whose (the only one that has been up)")  # fmt: skip
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show, export or trust; 1 where a store refused."""
+    return {"show": _show, "export": _export, "trust": _trust}[options.action](options)
+
+
+def _show(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from labctl import root_certificate
+    from labctl.cli.output import say_json
+
+    root = root_certificate.root_of(options.lab)
+    described, stores = root_certificate.describe(root), root_certificate.where(root)
+    if options.json:
+        say_json({**asdict(described), "stores": [asdict(store) for store in stores]})
+    else:
+        print(_described(described) + "\n\n" + _table(stores))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from labctl.root_certificate import root_of
+
+    print(root_of(options.lab).pem.strip())
+    return 0
+
+
+def _trust(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from labctl import root_certificate
+    from labctl.cli.output import say_json
+
+    root = root_certificate.root_of(options.lab)
+    if options.show:
+        stores = root_certificate.where(root, options.store)
+    else:
+        stores = root_certificate.trust(root, options.store, remove=options.remove)
+    if options.json:
+        say_json({"lab": root.lab, "stores": [asdict(store) for store in stores]})
+    else:
+        print(_table(stores))
+    return 1 if any(store.trouble for store in stores) else 0
+
+
+def _described(described: Description) -> str:
+    from labctl.cli.output import table
+
+    rows = [
+        ("subject", described.subject),
+        ("SHA-256", described.fingerprint),
+        ("valid", f"{described.begin} to {described.end}"),
+        ("signs for", ", ".join(described.permitted)),
+        ("never for", ", ".join(described.excluded)),
+        ("constraints", "critical" if described.critical else "not critical"),
+    ]
+    return table(rows)
+
+
+def _table(stores: Iterable[Trusted]) -> str:
+    from labctl.cli.output import paint, table
+
+    found = tuple(stores)
+    text = table([_row(store) for store in found], ("STORE", "NAME", "STATE", ""))
+    troubles = [
+        f"{paint(store.trouble, 'red')}\nhint: {store.hint}" for store in found if store.trouble
+    ]
+    return "\n\n".join([text, *troubles])
+
+
+def _row(store: Trusted) -> tuple[str, str, str, str]:
+    said = f"changed: {', '.join(store.changed)}" if store.changed else store.note
+    return store.store, store.title, store.status, said or ", ".join(store.places)

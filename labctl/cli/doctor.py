@@ -1,0 +1,48 @@
+"""``labctl doctor``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from labctl.cli import common
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from labctl.doctor import Finding
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    common.json_argument(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what was found; 1 when something keeps labs from running."""
+    from dataclasses import asdict
+
+    from labctl.cli.output import say_json
+    from labctl.doctor import diagnose
+    from labctl.hostfacts import observe
+
+    findings = diagnose(observe())
+    if options.json:
+        say_json([asdict(finding) for finding in findings])
+    else:
+        print(text(findings))
+    return 1 if any(finding.state == "fail" for finding in findings) else 0
+
+
+def text(findings: Iterable[Finding]) -> str:
+    """A line a finding, and below it the command that mends it."""
+    from labctl.cli.output import paint
+
+    colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+    lines = []
+    for finding in findings:
+        state = paint(f"{finding.state:4}", colours[finding.state])
+        lines.append(f"{state}  {finding.name}: {finding.what}")
+        if finding.mend:
+            lines.append(f"      mend: {finding.mend}")
+    return "\n".join(lines)
