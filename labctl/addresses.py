@@ -76,6 +76,15 @@ def host_routes(text: str | None = None) -> list[tuple[str, ipaddress.IPv4Networ
     return found
 
 
+def has_ipv6_loopback() -> bool:
+    """Whether this host has ::1, so that a port can be published there."""
+    try:
+        addresses = Path("/proc/net/if_inet6").read_text().splitlines()
+    except OSError:
+        return False
+    return any(line.startswith(f"{1:032x} ") for line in addresses)
+
+
 def _taken(recorded: Mapping[str, str]) -> list[ipaddress.IPv4Network]:
     routes = [network for _, network in host_routes() if network.prefixlen]
     return routes + [ipaddress.IPv4Network(subnet) for subnet in recorded.values()]

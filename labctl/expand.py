@@ -11,12 +11,10 @@ from dataclasses import dataclass, replace
 
 from labctl import kinds
 from labctl.kinds import Scope
-from labctl.model import AddressOf, ExposedPort, Service, Site
+from labctl.model import HOSTS, AddressOf, ExposedPort, Service, Site
 from labctl.spec.lab import ServiceSpec, SiteSpec, Spec, limits_of
 from labctl.spec.problems import InvalidLab, nearest, shown
 from labctl.spec.reader import Path, Reader
-
-HOSTS = "hosts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,7 @@ class Expanded:
     expose: tuple[ExposedPort, ...]
     contents: Mapping[str, Mapping[str, bytes]]
     subnet: str
+    folder: str
 
 
 def expand(spec: Spec, reader: Reader) -> Expanded:
@@ -50,6 +49,7 @@ def expand(spec: Spec, reader: Reader) -> Expanded:
         expose=exposed,
         contents={name: service.content for name, service in spec.services.items()},
         subnet=spec.subnet,
+        folder=str(spec.folder),
     )
 
 
@@ -103,8 +103,9 @@ class _Expander:
         for site in self.sites:
             by_service.setdefault(site.service, []).append(site)
         found = {}
+        scopes = {}
         for spec in self.spec.services.values():
-            scope = Scope(
+            scope = scopes[spec.name] = Scope(
                 lab=self.spec.name,
                 domain=self.spec.domain,
                 sites=tuple(by_service.get(spec.name, ())),
@@ -113,7 +114,17 @@ class _Expander:
                 content=spec.content,
             )
             found[spec.name] = self.service(spec, scope)
+        if not self.reader.problems:
+            self.joint_problems(found, scopes)
         return found
+
+    def joint_problems(self, services: Mapping[str, Service], scopes: Mapping[str, Scope]) -> None:
+        """Let the kinds look at all services together."""
+        for service in services.values():
+            judge = getattr(kinds.load(service.kind), "joint_problems", _none)
+            for complaint in judge(service, services, scopes[service.name]):
+                path = ("services", service.name, *complaint.path)
+                self.complain(path, complaint.message, complaint.hint)
 
     def service(self, spec: ServiceSpec, scope: Scope) -> Service:
         kind = kinds.load(spec.kind)
@@ -147,6 +158,7 @@ class _Expander:
                     nearest("", answering),
                 )
         self.names_used_once(services)
+        self.ports_used_once(services)
         self.one_kind_each(services)
 
     def names_used_once(self, services: Mapping[str, Service]) -> None:
@@ -164,6 +176,22 @@ class _Expander:
                         "every host name has one owner",
                     )
                 owners.setdefault(name, f"site '{spec.name}'")
+
+    def ports_used_once(self, services: Mapping[str, Service]) -> None:
+        """Services of one machine need ports of their own; nginx shares its one among sites."""
+        owners: dict[tuple[str, int], Service] = {}
+        for service in services.values():
+            route = service.expansion.route
+            for port in set(service.expansion.ports.values()):
+                first = owners.setdefault((service.machine, port), service)
+                if first is service or (route and route.locations):
+                    continue
+                self.complain(
+                    ("services", service.name),
+                    f"'{service.name}' and '{first.name}' both listen on port {port} "
+                    f"of the machine '{service.machine}'",
+                    "give one of them another port or another machine",
+                )
 
     def one_kind_each(self, services: Mapping[str, Service]) -> None:
         for kind in kinds.implied():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl import holders
+from labctl.addresses import has_ipv6_loopback
 from labctl.doctor import Facts, Route
 from labctl.engines import EngineUnreachable, base_image, connect, images
 from labctl.engines.dockerfile import base_reference, own_recipe
@@ -117,13 +118,6 @@ def _bridge(network: Mapping[str, Any]) -> str:
 
 def _dotted(word: str) -> str:
     return socket.inet_ntoa(struct.pack("=I", int(word, 16)))
-
-
-def has_ipv6_loopback() -> bool:
-    """Whether a port can be published on ::1."""
-    return any(
-        line.startswith(f"{1:032x} ") for line in _read(PROC / "net" / "if_inet6").splitlines()
-    )
 
 
 def _free_disk(place: str) -> int | None:

@@ -11,7 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from labctl.kinds import Complaint
-from labctl.model import AddressOf, Record
+from labctl.model import AddressOf, PublicKey, Record
 from labctl.spec.names import to_ascii
 
 PORTS = {
@@ -176,7 +176,7 @@ def records(name: str, domain: str, key: str) -> Iterator[Record]:
     yield Record("@", "MX", f"10 {host}")
     yield Record("@", "TXT", "v=spf1 mx -all")
     yield Record(name, "TXT", "v=spf1 a -all")
-    yield Record(f"{name}._domainkey", "TXT", DKIM.format(f"{{{key}}}"))
+    yield Record(f"{name}._domainkey", "TXT", PublicKey(key, DKIM))
     yield Record("_dmarc", "TXT", f"v=DMARC1; p=reject; rua=mailto:postmaster@{domain}")
     for protocol in ("submissions", "submission", "imaps", "imap", "pop3s", "pop3"):
         priority = 0 if protocol in ("submissions", "imaps") else 10

@@ -48,6 +48,7 @@ class Daemon:
     restarts: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     directory: str = "/"
+    stop_signal: Literal["TERM", "QUIT", "KILL"] = "TERM"
     ready: Probe | None = None
 
 
@@ -97,17 +98,28 @@ class AddressOf:
 
 
 @dataclass(frozen=True, slots=True)
+class PublicKey:
+    """Text that publishes a kept key: ``{}`` in it stands for the key's public half."""
+
+    key: str
+    text: str
+
+
+HOSTS = "hosts"  # machines have their names below it: <machine>.hosts.<domain>
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One DNS resource record (RFC 1035 section 3.2.1) of the lab's domain.
 
     ``name`` is relative to the domain, ``@`` the domain itself. ``value`` is the RDATA in
-    presentation form, or the address of a service. TXT values are plain text, quoted when
+    presentation form, or the address of a service, or text with a kept public key. TXT values are plain text, quoted when
     the zone is rendered.
     """
 
     name: str
     type: str
-    value: str | AddressOf
+    value: str | AddressOf | PublicKey
     ttl: int = 300
 
 
@@ -315,11 +327,15 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
-    """Where the lab meets its host: the ports of HTTP and HTTPS, on loopback or everywhere."""
+    """Where the lab meets its host: the ports of HTTP and HTTPS, on loopback or everywhere.
+
+    ``ipv6`` says that the host has ::1, where ports are published as well.
+    """
 
     http: int = 80
     https: int = 443
     public: bool = False
+    ipv6: bool = True
 
 
 @dataclass(frozen=True)
@@ -338,6 +354,11 @@ class Lab:
     contents: Mapping[str, Mapping[str, bytes]] = field(default_factory=dict)
     accounts: tuple[Want, ...] = ()
     publishing: Publishing = Publishing()
+    folder: str = ""
+
+    def content_source(self, service: str, path: str) -> str:
+        """Where a content file of a service lies: what a person edits."""
+        return f"{self.folder}/{self.services[service].options.content}/{path}"
 
     def machine_of(self, service: str) -> Machine:
         """The machine that runs ``service``."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 MAX_INCLUDES = 10
+MAX_DEPTH = 50
 _SPECIAL = "{};"
 
 
@@ -106,7 +107,7 @@ class _Scanner:
     def quoted(self, quote: str) -> str:
         start = self.line
         self.step()
-        found = []
+        found: list[str] = []
         while self.place < len(self.text):
             character = self.step()
             if character == quote:
@@ -118,7 +119,7 @@ class _Scanner:
 
     def word(self) -> str:
         """A plain word: ``${name}`` and an escaped character do not end it."""
-        found = []
+        found: list[str] = []
         while self.place < len(self.text):
             character = self.text[self.place]
             if character.isspace() or (character in _SPECIAL and found[-1:] != ["$"]):
@@ -131,7 +132,7 @@ class _Scanner:
         return "".join(found)
 
     def variable(self) -> list[str]:
-        found = []
+        found: list[str] = []
         while self.place < len(self.text) and found[-1:] != ["}"]:
             found.append(self.step())
         return found
@@ -162,10 +163,7 @@ def parse(files: Mapping[str, str], file: str, depth: int = 0) -> list[Directive
             top.block += _ended(files, Directive(tuple(top.words), file, top.line), depth)
             top.words.clear()
         elif token.text == "{":
-            block: list[Directive] = []
-            top.block.append(Directive(tuple(top.words), file, top.line, block))
-            top.words.clear()
-            stack.append(_Open(block))
+            stack.append(_opened(top, file, len(stack)))
         elif len(stack) == 1 or top.words:
             raise SyntaxRefused(f"{file}:{token.line}: a brace too many, or a missing semicolon")
         else:
@@ -173,6 +171,16 @@ def parse(files: Mapping[str, str], file: str, depth: int = 0) -> list[Directive
     if len(stack) > 1 or stack[0].words:
         raise SyntaxRefused(f"{file}: the file ends within a block or a directive")
     return stack[0].block
+
+
+def _opened(outer: _Open, file: str, depth: int) -> _Open:
+    """The block of the directive that has been read so far."""
+    if depth > MAX_DEPTH:
+        raise SyntaxRefused(f"{file}:{outer.line}: blocks nested too deep")
+    block: list[Directive] = []
+    outer.block.append(Directive(tuple(outer.words), file, outer.line, block))
+    outer.words.clear()
+    return _Open(block)
 
 
 def _ended(files: Mapping[str, str], directive: Directive, depth: int) -> list[Directive]:

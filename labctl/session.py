@@ -114,6 +114,7 @@ class Session:
         self.state = State(state_directory(self.name))
         self.earlier = earlier or read_settings(self.state)
         before = self.earlier.publishing if self.earlier else Publishing()
+        before = replace(before, ipv6=addresses.has_ipv6_loopback())
         said = {k: v for k, v in asdict(choices).items() if v is not None and k != "name"}
         self.settings = Settings(str(self.file), name, replace(before, **said))
         self.notices: tuple[str, ...] = ()

@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from labctl import dnssec, rdata
-from labctl.model import AddressOf, Kept, Lab, Machine, Record
+from labctl.model import HOSTS, AddressOf, Kept, Lab, Machine, PublicKey, Record
 
 NAME_SERVER = "ns"  # relative to the domain
-HOSTS = "hosts"  # machines are <machine>.hosts.<domain>
 ADDRESSES = frozenset({"A", "AAAA"})
 REVERSE_KEY = "zone/reverse"
 
@@ -161,11 +160,16 @@ def _addresses(lab: Lab) -> Iterator[tuple[Machine, str, str]]:
             yield machine, address, reverse_zone(address, subnets[network])
 
 
+def _text(value: str | AddressOf | PublicKey, lab: Lab, kept: Kept) -> str:
+    if isinstance(value, AddressOf):
+        return lab.address_of(value.service)
+    if isinstance(value, PublicKey):
+        return value.text.format(kept.keys[value.key].public)
+    return value
+
+
 def _row(record: Record, lab: Lab, kept: Kept) -> Row:
-    value = record.value
-    text = lab.address_of(value.service) if isinstance(value, AddressOf) else value
-    for name, key in kept.keys.items():  # a service publishes a key by its name in braces
-        text = text.replace(f"{{{name}}}", key.public)
+    text = _text(record.value, lab, kept)
     data = rdata.presentation(record.type, text, lab.domain)
     return Row(record.name.lower(), record.ttl, record.type, data)
 

@@ -13,27 +13,41 @@ from typing import Any
 def ask(request: dict[str, Any]) -> dict[str, Any]:
     """Open a connection, send, and say what came back.
 
-    ``request``: ``url``; ``send`` (messages, text), ``until`` (a text: read on until a message
-    has it), ``origin``, ``seconds`` (6). With ``others`` (a list of such requests) each of those
-    connections is opened after the one before it, and reads on until its own ``until``.
+    ``request``: ``url``; ``send`` (texts); ``until`` (read on until a message holds this text;
+    without it nothing is read); ``origin``; ``seconds`` (6). ``others`` are further requests,
+    opened before anything is sent: what one client sends must reach them. ``late`` are opened
+    when the first ones have got what they wait for: newcomers.
 
     Seen: ``status`` of the handshake (101, or what refused it), ``opened``, ``received``
-    (messages until ``until`` came, or the time was over), ``closed`` (the code, or None while
-    open), ``error``; and ``others``, the same for each of them.
+    (texts), ``closed`` (the server's close code, or None), ``error``; ``others`` and ``late``
+    hold the same for each of theirs. ``delivered``: every connection got what it waited for.
     """
     return asyncio.run(_ask(request))
 
 
 async def _ask(request: dict[str, Any]) -> dict[str, Any]:
-    asked = [request, *request.get("others", ())]
-    clients = [_Client(one) for one in asked]
+    first = _Client(request)
+    others = [_Client(one) for one in request.get("others", ())]
+    late = [_Client(one) for one in request.get("late", ())]
+    await _converse([first, *others])
+    await _converse(late)
+    for client in (first, *others, *late):
+        client.close()
+    return {
+        **first.seen,
+        "delivered": all(client.delivered for client in (first, *others, *late)),
+        "others": [client.seen for client in others],
+        "late": [client.seen for client in late],
+    }
+
+
+async def _converse(clients: list[_Client]) -> None:
+    """Open all, then send, then read."""
     for client in clients:
-        await client.begin()
-    await asyncio.gather(*(client.end() for client in clients))
-    seen = clients[0].seen
-    if len(clients) > 1:
-        seen["others"] = [client.seen for client in clients[1:]]
-    return seen
+        await client.open()
+    for client in clients:
+        await client.send()
+    await asyncio.gather(*(client.read() for client in clients))
 
 
 class _Client:
@@ -49,24 +63,37 @@ class _Client:
             "status": 0, "opened": False, "received": [], "closed": None, "error": "",
         }  # fmt: skip
 
-    async def begin(self) -> None:
-        """Open and send."""
+    @property
+    def delivered(self) -> bool:
+        """Whether a message held the text that is waited for."""
+        return any(self.until in text for text in self.seen["received"])
+
+    async def open(self) -> None:
+        """The opening handshake."""
         from tornado.httpclient import HTTPClientError, HTTPRequest
-        from tornado.websocket import WebSocketError, websocket_connect
+        from tornado.websocket import websocket_connect
 
         origin = self.request.get("origin")
         headers = {"Origin": origin} if origin else {}
         try:
-            ask_for = HTTPRequest(self.request["url"], headers=headers, connect_timeout=self.seconds)
-            connecting = websocket_connect(ask_for, on_message_callback=self.on_message)
+            asked = HTTPRequest(self.request["url"], headers=headers, connect_timeout=self.seconds)
+            connecting = websocket_connect(asked, on_message_callback=self.on_message)
             self.socket = await asyncio.wait_for(connecting, self.seconds)
             self.seen |= {"status": 101, "opened": True}
-            for message in self.request.get("send", ()):
-                await self.socket.write_message(message)
         except HTTPClientError as error:
             self.seen |= {"status": error.code, "error": str(error)}
-        except (TimeoutError, OSError, ValueError, WebSocketError) as error:
+        except (TimeoutError, OSError, ValueError) as error:
             self.seen["error"] = f"{type(error).__name__}: {error}"
+
+    async def send(self) -> None:
+        """What there is to send."""
+        from tornado.websocket import WebSocketClosedError
+
+        try:
+            for message in self.request.get("send", ()) if self.socket else ():
+                await self.socket.write_message(message)
+        except WebSocketClosedError:
+            self.seen["error"] = "the server closed the connection"
 
     def on_message(self, message: str | bytes | None) -> None:
         """Keep what came; None says that the connection is closed."""
@@ -79,13 +106,16 @@ class _Client:
         if self.until and self.until in text:
             self.reached.set()
 
-    async def end(self) -> None:
-        """Read on until what was waited for has come, then close."""
-        if self.socket is None:
+    async def read(self) -> None:
+        """Read on until what is waited for has come."""
+        if self.socket is None or not self.until:
             return
-        if self.until:
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self.reached.wait(), self.seconds)
-            if not any(self.until in text for text in self.seen["received"]):
-                self.seen["error"] = f"'{self.until}' did not come in {self.seconds:g} s"
-        self.socket.close(1000)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.reached.wait(), self.seconds)
+        if not self.delivered:
+            self.seen["error"] = f"'{self.until}' did not come within {self.seconds:g} s"
+
+    def close(self) -> None:
+        """End a connection that is still open."""
+        if self.socket is not None:
+            self.socket.close(1000)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from labctl.keep.files import SERIAL, Files
 from labctl.keep.records import SerialRecord
-from labctl.model import AddressOf, Key, Lab
+from labctl.model import AddressOf, Key, Lab, PublicKey
 
 MODULUS = 2**32
 HALF = 2**31
@@ -48,10 +48,15 @@ def digest_of(lab: Lab, keys: Mapping[str, Key]) -> str:
         {name: [m.host_name, dict(m.addresses)] for name, m in lab.machines.items()},
         {name: service.machine for name, service in lab.services.items()},
         [network.subnet for network in lab.networks],
+        [repr(service.options) for service in lab.of_kind("dns")],
         {name: key.public for name, key in keys.items()},
     ]
     return hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
 
 
-def _value(value: str | AddressOf) -> list[str]:
-    return ["address-of", value.service] if isinstance(value, AddressOf) else ["text", value]
+def _value(value: str | AddressOf | PublicKey) -> list[str]:
+    if isinstance(value, AddressOf):
+        return ["address-of", value.service]
+    if isinstance(value, PublicKey):
+        return ["public-key", value.key, value.text]
+    return ["text", value]

@@ -7,6 +7,7 @@ A kind module has
 * ``expand(service, scope) -> Expansion``: what the service is made of, before it has a machine,
 * ``files(service, lab, kept) -> Iterable[File]``: its configuration, once everything is placed,
 * optionally ``problems(options, scope) -> Iterable[Complaint]``: what the fields' types cannot say,
+* optionally ``joint_problems(service, services, scope)``: what only all services together show,
 * optionally ``IMPLIED = True``: every lab has one, also without naming it.
 
 Kinds never import each other: what one kind needs of another goes through the model.

@@ -40,8 +40,11 @@ _PACKAGES = {
     ".py": ("python3-minimal",),
     ".tcl": ("tcl",),
 }
-# FCGI_GET_VALUES asks fcgiwrap itself, and starts no program (FastCGI specification, 4.1)
-_ASK = b"\x01\x09\x00\x00\x00\x11\x00\x00" + b"\x0f\x00FCGI_MPXS_CONNS"
+# a request without parameters: fcgiwrap itself answers 403 and starts no program
+_ASK = (
+    b"\x01\x01\0\x01\0\x08\0\0" + b"\0\x01\0\0\0\0\0\0"  # begin, as a responder
+    b"\x01\x04\0\x01\0\0\0\0" + b"\x01\x05\0\x01\0\0\0\0"  # no parameters, no body
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +147,18 @@ def _daemon(service: Service, compiles: bool) -> Daemon:
     options: Options = service.options
     name, make = f"fcgiwrap-{service.name}", ("make", "-s", "-C", sources(service))
     path = socket(service)
+    bind = ("s6-ipcserver-socketbinder", "-a", "0666", "-B", path)
+    fcgiwrap = ("s6-setuidgid", USER, "fcgiwrap", "-c", str(options.processes))
     prepare = (("mkdir", "-p", path.rpartition("/")[0]),)
     return Daemon(
         name=name,
-        run=("s6-ipcserver-socketbinder", "-a", "0666", "-B", path)
-        + ("s6-setuidgid", USER, "fcgiwrap", "-c", str(options.processes)),
+        run=(*bind, *fcgiwrap),
         prepare=(*prepare, (*make, "start")) if compiles else prepare,
         test=(*make, "build") if compiles else (),
         reload=(*make, "install") if compiles else (),
         watches=(f"{sources(service)}/",) if compiles else (),
         restarts=(f"/etc/labctl/daemons/{name}/",),
-        ready=Probe(path, "FCGI_MPXS_CONNS", _ASK),
+        ready=Probe(path, "Status: 403", _ASK),
     )
 
 

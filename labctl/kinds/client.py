@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
+from labctl import zones
 from labctl.kinds import Scope
 from labctl.model import Expansion, File, Kept, Lab, Limits, Service
 from labctl.spec.fields import Doc, Many, Package
@@ -15,6 +16,7 @@ PACKAGES = frozenset(
     {
         "bind9-dnsutils",
         "curl",
+        "libnet-ssleay-perl",
         "ldnsutils",
         "lynx",
         "mutt",
@@ -46,5 +48,6 @@ def expand(service: Service, scope: Scope) -> Expansion:
 
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
-    """Nothing of its own: resolver and authority are what every machine has."""
-    return ()
+    """The zones' keys, where delv looks for them; the rest is what every machine has."""
+    anchors = zones.trust_anchors(lab, kept)
+    yield File("/etc/bind/bind.keys", anchors.encode(), source=service.source)

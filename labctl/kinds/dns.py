@@ -14,6 +14,7 @@ from typing import Annotated
 from labctl import rdata, zones
 from labctl.kinds import Complaint, Scope
 from labctl.model import (
+    HOSTS,
     Check,
     Daemon,
     Expansion,
@@ -165,7 +166,7 @@ def joint_problems(
     """
     options: Options = service.options
     others = [r for s in services.values() if s.name != service.name for r in s.expansion.records]
-    hosts = {f"{s.machine}.{zones.HOSTS}" for s in services.values()}
+    hosts = {f"{s.machine}.{HOSTS}" for s in services.values()}
     hosts |= {record.name for record in others if record.type in zones.ADDRESSES}
     yield from _clashes(options.records, hosts, hosts | {record.name for record in others})
     hosts |= {zones.NAME_SERVER, *_site_names(scope)}

@@ -64,6 +64,7 @@ OPENDKIM = Daemon(
     run=("opendkim", "-f", "-x", "/etc/opendkim.conf"),
     user="opendkim",
     environment={"MALLOC_ARENA_MAX": "1"},
+    stop_signal="KILL",  # it has nothing to lose and takes 5 s over TERM
     prepare=(
         ("install", "-d", "-o", "opendkim", "-g", "postfix", "-m", "0750", "/run/opendkim"),
         ("rm", "-f", "/run/opendkim/opendkim.sock"),

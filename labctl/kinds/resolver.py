@@ -13,6 +13,7 @@ from typing import Annotated
 from labctl import dnssec, zones
 from labctl.kinds import Scope
 from labctl.model import (
+    HOSTS,
     Check,
     Daemon,
     Expansion,
@@ -94,12 +95,12 @@ def _checks(service: Service, scope: Scope) -> Iterator[Check]:
     )
     yield check(
         "a name that does not exist is denied, with proof",
-        {"name": f"no-such-name.{zones.HOSTS}.{scope.domain}", "type": "A"},
+        {"name": f"no-such-name.{HOSTS}.{scope.domain}", "type": "A"},
         {"status": "NXDOMAIN", "ad": True},
         "NSEC records prove that there is nothing between two names (RFC 4034 section 4)",
     )
     # asked of the resolver itself: an engine's name service may have names of its own for them
-    own_name = f"{service.machine}.{zones.HOSTS}.{scope.domain}"
+    own_name = f"{service.machine}.{HOSTS}.{scope.domain}"
     yield check(
         "addresses have names, validated",
         {"name": own_name, "type": "PTR", "server": own_name, "reverse": True},

@@ -65,5 +65,5 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
         yield File(
             f"{root(service)}/{path}",
             content,
-            source=f"{service.options.content}/{path}",
+            source=lab.content_source(service.name, path),
         )

@@ -8,9 +8,19 @@ from typing import Annotated
 
 from labctl.kinds import Scope
 from labctl.model import Daemon, Expansion, File, Kept, Lab, Limits, Probe, Route, Service
-from labctl.spec.fields import Content, Doc, Entry, Integer, Many, Package, Table, Text, Variable
+from labctl.spec.fields import (
+    Content,
+    Doc,
+    Entry,
+    Integer,
+    Many,
+    Package,
+    Port,
+    Table,
+    Text,
+    Variable,
+)
 
-PORT = 8000
 USER = "www-data"
 
 
@@ -24,6 +34,11 @@ class Options:
     app: Annotated[str, Entry(), Doc("module and callable, as gunicorn takes them")] = "app:app"
     workers: Annotated[int, Integer(1, 16), Doc("worker processes")] = 1
     threads: Annotated[int, Integer(1, 64), Doc("threads in each worker")] = 8
+    port: Annotated[
+        int,
+        Port("leave it out and labctl picks one"),
+        Doc("port of its machine that it listens on"),
+    ] = 8000
     packages: Annotated[
         tuple[str, ...], Many(Package()), Doc("Debian packages that the application imports")
     ] = ("python3-flask",)
@@ -49,8 +64,8 @@ def expand(service: Service, scope: Scope) -> Expansion:
         packages=frozenset({"gunicorn", "python3", *options.packages}),
         capabilities=frozenset({"SETUID", "SETGID", "KILL", "CHOWN"}),
         daemons=(_daemon(service),),
-        route=Route(port=PORT),
-        ports={"http": PORT},
+        route=Route(port=options.port),
+        ports={"http": options.port},
         volumes=(data(service),),
         limits=Limits(memory=256 * 2**20, processes=64 + 16 * options.workers),
     )
@@ -63,7 +78,7 @@ def _daemon(service: Service) -> Daemon:
         name=f"gunicorn-{service.name}",
         run=(
             "gunicorn",
-            f"--bind=0.0.0.0:{PORT}",
+            f"--bind=0.0.0.0:{options.port}",
             f"--workers={options.workers}",
             f"--threads={options.threads}",
             "--worker-tmp-dir=/dev/shm",
@@ -84,11 +99,15 @@ def _daemon(service: Service) -> Daemon:
             "DATA_DIR": data(service),
             "PYTHONDONTWRITEBYTECODE": "1",
         },
-        ready=Probe(PORT, r"^HTTP/1\.[01] ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"),
+        ready=Probe(
+            options.port, r"^HTTP/1\.[01] ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"
+        ),
     )
 
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The application's code."""
     for path, content in lab.contents[service.name].items():
-        yield File(f"{home(service)}/{path}", content, source=f"{service.options.content}/{path}")
+        yield File(
+            f"{home(service)}/{path}", content, source=lab.content_source(service.name, path)
+        )

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from labctl import webserver
 from labctl.errors import LabctlError
-from labctl.expand import HOSTS, Expanded
-from labctl.model import Lab, Limits, Machine, Network, Port, Publishing, Service
+from labctl.expand import Expanded
+from labctl.model import HOSTS, Lab, Limits, Machine, Network, Port, Publishing, Service
 
 NETWORK = "internet"
 _RESERVED = 3
@@ -42,6 +42,7 @@ def place(expanded: Expanded, subnet: str, publishing: Publishing) -> Lab:
         contents=expanded.contents,
         accounts=tuple(a for s in services for a in s.expansion.accounts),
         publishing=publishing,
+        folder=expanded.folder,
     )
 
 

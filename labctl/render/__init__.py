@@ -35,6 +35,8 @@ def machine_files(machine: Machine, lab: Lab, kept: Kept) -> Files:
 
 def _files(machine: Machine, lab: Lab, kept: Kept) -> Iterable[File]:
     yield from _base(lab, kept)
+    resolvers = [lab.address_of(resolver.name) for resolver in lab.of_kind("resolver")]
+    yield File("/etc/labctl/resolv.conf", _resolv_conf(resolvers, lab.domain))
     for daemon in machine.daemons:
         yield from _daemon(daemon)
     yield File("/etc/labctl/probes", "".join(map(_probe, machine.daemons)).encode())
@@ -50,6 +52,12 @@ def _base(lab: Lab, kept: Kept) -> Iterable[File]:
     yield File(f"/usr/local/share/ca-certificates/{lab.name}.crt", root, source="labctl ca")
     for bundle in ("/etc/ssl/certs/ca-certificates.crt", "/usr/lib/ssl/cert.pem"):
         yield File(bundle, root, source="labctl ca")
+
+
+def _resolv_conf(servers: Iterable[str], domain: str) -> bytes:
+    """What a machine's /etc/resolv.conf says: the lab's resolver, and trust in its AD bit."""
+    lines = [f"nameserver {server}" for server in servers]
+    return "\n".join([*lines, f"search {domain}", "options edns0 trust-ad", ""]).encode()
 
 
 def _entry(file: File) -> Entry:
@@ -68,6 +76,8 @@ def _daemon(daemon: Daemon) -> Iterable[File]:
     yield _script(f"{home}/run", [*lines, *prepare, "exec " + shlex.join(run)])
     # what a dead daemon leaves behind (nginx's workers) would keep its port
     yield _script(f"{home}/finish", ["#!/bin/sh", 'kill -KILL -- "-$4" 2>/dev/null', "exit 0"])
+    if daemon.stop_signal != "TERM":
+        yield File(f"{home}/down-signal", f"SIG{daemon.stop_signal}\n".encode())
     for name, value in daemon.environment.items():
         yield File(f"{home}/env/{name}", f"{value}".encode(), mode=0o600)
     if daemon.test:

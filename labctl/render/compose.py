@@ -74,9 +74,6 @@ def _service(machine: Machine, lab: Lab, image: str, state: str) -> dict[str, An
             ),
         ],
         "networks": {name: {"ipv4_address": a} for name, a in machine.addresses.items()},
-        "dns": _resolver(machine, lab),
-        "dns_search": [lab.domain],
-        "dns_opt": ["edns0", "trust-ad"],
         "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "2"}},
         "labels": {**_labels(lab), f"{LABEL}.machine": machine.name, f"{LABEL}.state": state},
     }
@@ -94,15 +91,11 @@ def _volumes(machine: Machine) -> dict[str, str]:
     return {path: f"{machine.name}{path.replace('/', '-')}" for path in machine.volumes}
 
 
-def _resolver(machine: Machine, lab: Lab) -> list[str]:
-    return [lab.machine_of(service.name).address for service in lab.of_kind("resolver")]
-
-
 def _published(port: Port, lab: Lab) -> Iterable[str]:
     ends = f"{port.host}:{port.container}/{port.transport}"
     if lab.publishing.public:
         return [ends]
-    return [f"127.0.0.1:{ends}", f"[::1]:{ends}"]
+    return [f"127.0.0.1:{ends}", *([f"[::1]:{ends}"] if lab.publishing.ipv6 else [])]
 
 
 def _network(network: Network, lab: Lab) -> dict[str, Any]:

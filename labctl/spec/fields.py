@@ -218,14 +218,15 @@ class Integer(Type):
     low: int
     high: int
     noun: str = ""
+    hint: str = ""
 
     def read(self, text: str) -> int:
         if not re.fullmatch(r"-?[0-9]{1,18}", text):
-            raise Wrong(f"{quoted(text)} is not a whole number")
+            raise Wrong(f"{quoted(text)} is not a whole number", self.hint)
         value = int(text)
         if not self.low <= value <= self.high:
             noun = f"a {self.noun}" if self.noun else "allowed"
-            raise Wrong(f"{value} is not {noun} ({self.low}–{self.high})")
+            raise Wrong(f"{value} is not {noun} ({self.low}–{self.high})", self.hint)
         return value
 
     def schema(self) -> dict[str, Any]:
@@ -235,9 +236,9 @@ class Integer(Type):
         return f"whole number, {self.low}–{self.high}"
 
 
-def Port() -> Integer:  # noqa: N802 (named as the types beside it)
+def Port(hint: str = "") -> Integer:  # noqa: N802 (named as the types beside it)
     """A TCP or UDP port number."""
-    return Integer(1, 65535, "port")
+    return Integer(1, 65535, "port", hint)
 
 
 @dataclass(frozen=True)

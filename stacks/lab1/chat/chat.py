@@ -1,7 +1,7 @@
 """A chat server: WebSocket (RFC 6455) with Tornado.
 
 A client opens /ws?room=NAME (or /ws/NAME); both sides may then speak at any time. It sends lines
-of text, or JSON objects with the key "text". It gets JSON objects with a "time" and a "type":
+of text, or JSON objects with the key "text". It gets JSON objects, whose "type" is
   welcome   once, first: its own name, the room's last messages
   message   somebody said something: "from", "text"
   presence  somebody came or went: "members" are the names of all who are there

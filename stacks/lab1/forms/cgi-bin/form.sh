@@ -43,7 +43,8 @@ for field in $fields; do # name=value&name=value
     printf -v value '%b' "${field#*=}" && escape "$value" && value=$escaped
     rows+="<tr><td>$name</td><td>$value</td></tr>"$'\n'
 done
-printf '%s' "$rows" | iconv -f UTF-8 -t UTF-8 >/dev/null 2>&1 || fail '400 Bad Request'
+# UTF-16 has no more characters than Unicode, which iconv's UTF-8 has.
+printf '%s' "$rows" | iconv -f UTF-8 -t UTF-16 >/dev/null 2>&1 || fail '400 Bad Request'
 
 printf 'Content-Type: text/html; charset=utf-8\r\n\r\n'
 cat <<END

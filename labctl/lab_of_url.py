@@ -1,0 +1,36 @@
+"""Explains a URL by the lab that it belongs to: finds the lab, renders it, asks `explain`."""
+
+from __future__ import annotations
+
+from labctl.errors import LabctlError
+from labctl.explain import Explanation, explain, request
+from labctl.listing import labs
+from labctl.session import Session
+from labctl.spec.problems import InvalidLab
+
+
+def explain_url(url: str, lab: str = "") -> Explanation:
+    """Explain a URL by ``lab``, or by the lab whose names it has; LabctlError where none has."""
+    asked = request(url)
+    session = Session(lab, dry=True) if lab else lab_of(asked.host)
+    return explain(asked, session.lab, session.tree)
+
+
+def lab_of(host: str) -> Session:
+    """The lab whose domain, or names on the host, a host name belongs to; first those up."""
+    known: list[str] = []
+    for listed in sorted(labs(), key=lambda one: one.state != "up"):
+        try:
+            session = Session(listed.name if listed.state == "up" else listed.file, dry=True)
+        except (InvalidLab, LabctlError):
+            continue  # `labctl list` says so
+        parents = (session.expanded.domain, f"{session.name}.localhost")
+        if any(host == parent or host.endswith(f".{parent}") for parent in parents):
+            return session
+        known += parents
+    raise LabctlError(
+        f"{host} belongs to no lab that is known here",
+        f"labs have names below {', '.join(known)}; --lab LAB asks one of them" if known
+        else "`labctl list` shows the labs",
+        status=2,
+    )  # fmt: skip
