@@ -23,21 +23,29 @@ def choose(taken: Iterable[ipaddress.IPv4Network]) -> str:
     raise LabctlError(f"every /{PREFIX} of {POOL} is taken", "`labctl list` shows by whom")
 
 
-def subnet_for(lab: str, wanted: str, data: Path, write: bool = True) -> str:
+def subnet_for(lab: str, wanted: str, data: Path, up: bool, write: bool = True) -> str:
     """The lab's subnet: what its file wants, what was recorded before, or a new one.
 
-    Recorded in ``subnets.json`` below ``data``, so that it stays the same over ``down``.
+    Recorded in ``subnets.json`` below ``data``, so that it stays the same over ``down``;
+    unless the lab is not ``up`` and somebody else has taken it since.
     """
     if not write:
-        return wanted or _recorded(data).get(lab) or choose(_taken(_recorded(data)))
+        return wanted or _usable(lab, up, _recorded(data))
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(data / "subnets.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         recorded = _recorded(data)
-        subnet = wanted or recorded.get(lab) or choose(_taken(recorded))
+        subnet = wanted or _usable(lab, up, recorded)
         if recorded.get(lab) != subnet:
             _record(data, {**recorded, lab: subnet})
     return subnet
+
+
+def _usable(lab: str, up: bool, recorded: Mapping[str, str]) -> str:
+    subnet = recorded.get(lab)
+    if subnet and (up or not conflict(subnet)):
+        return subnet
+    return choose(_taken(recorded))
 
 
 def forget(lab: str, data: Path) -> None:

@@ -113,8 +113,8 @@ class Record:
     """One DNS resource record (RFC 1035 section 3.2.1) of the lab's domain.
 
     ``name`` is relative to the domain, ``@`` the domain itself. ``value`` is the RDATA in
-    presentation form, or the address of a service, or text with a kept public key. TXT values are plain text, quoted when
-    the zone is rendered.
+    presentation form, or the address of a service, or text with a kept public key. TXT values
+    are plain text, quoted when the zone is rendered.
     """
 
     name: str

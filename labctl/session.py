@@ -125,7 +125,11 @@ class Session:
         from labctl.platforms import vps
 
         subnet = addresses.subnet_for(
-            self.name, self.expanded.subnet, data_home(), write=not self.dry
+            self.name,
+            self.expanded.subnet,
+            data_home(),
+            up=self.earlier is not None,
+            write=not self.dry,
         )
         return vps.place(self.expanded, subnet, self.settings.publishing)
 

@@ -14,7 +14,7 @@ def differences(expect: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]
     A plain value means equality; ``{"matches": regex}``, ``{"contains": value}``,
     ``{"in": [...]}`` and ``{"not": expectation}`` say more.
     """
-    if "error" in seen and "error" not in expect:
+    if seen.get("error") and "error" not in expect:
         return [f"expected an answer, got: {seen['error']}"]
     return [
         f"{key}: expected {words(wanted)}, got {brief(seen.get(key))}"

@@ -17,7 +17,7 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
     ``headers`` and ``body`` are what they say, ``cacert`` another trust store.
     """
     seen = _fetch(request, {})
-    if request.get("conditional") and "error" not in seen:
+    if request.get("conditional") and not seen.get("error"):
         etag = seen["headers"].get("etag")
         if not etag:
             return {"error": "the first answer has no ETag"}

@@ -53,8 +53,11 @@ int main() {
         if (!field.empty())
             rows += "<tr><td>" + decoded(name) + "</td><td>" + decoded(value) + "</td></tr>\n";
     }
-    if (!setlocale(LC_CTYPE, "C.UTF-8") || mbstowcs(nullptr, rows.c_str(), 0) == (size_t)-1)
+    std::wstring wide(rows.size(), L'\0');
+    if (!setlocale(LC_CTYPE, "C.UTF-8") || mbstowcs(&wide[0], rows.c_str(), wide.size()) == (size_t)-1)
         fail("400 Bad Request");
+    for (wchar_t c : wide)
+        if (c > 0x10ffff) fail("400 Bad Request");  // beyond Unicode
     string page = "Content-Type: text/html; charset=utf-8\r\n\r\n"
         "<!DOCTYPE html>\n<html lang=\"en\">\n<title>Answer</title>\n"
         "<link rel=\"stylesheet\" href=\"/style.css\">\n<h1>Answered by the C++ program</h1>\n<p>" +
