@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +29,10 @@ def make_plan(
 ) -> Planned:
     """Read the lab, look at what there is, compare. ``dry`` writes nothing."""
     name = choices.name or known_name(target)
-    observing = _Background(lambda: engine.observe(name)) if name else None
+    observing = _Background(engine, name) if name else None
     session = Session(target, choices, dry)
     if observing is None or session.name != name:
-        observing = _Background(lambda: engine.observe(session.name))
+        observing = _Background(engine, session.name)
     desired = Desired(session.lab, session.tree, session.definitions)
     seen = observing.result()
     _same_place(session, seen)
@@ -48,15 +48,16 @@ def resets(arguments: Iterable[str]) -> Reset:
 class _Background:
     """Looking at the engine while the lab is read and rendered: it is mostly waiting."""
 
-    def __init__(self, work: Callable[[], Observation]) -> None:
+    def __init__(self, engine: Engine, lab: str) -> None:
         self._seen: Observation | None = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(work,), daemon=True)
+        engine.connect()  # here: two threads that import modules only wait for each other
+        self._thread = threading.Thread(target=self._run, args=(engine, lab), daemon=True)
         self._thread.start()
 
-    def _run(self, work: Callable[[], Observation]) -> None:
+    def _run(self, engine: Engine, lab: str) -> None:
         try:
-            self._seen = work()
+            self._seen = engine.observe(lab)
         except BaseException as error:  # noqa: BLE001 (raised again in the thread that waits)
             self._error = error
 

@@ -111,9 +111,8 @@ def _rank(given: str, name: str) -> tuple[int, int] | None:
     """How well a ``server_name`` fits, the smaller the better; None where it does not."""
     if given == name or given == f".{name}":
         return 0, 0
-    if (given[:2] == "*." and name.endswith(given[1:])) or (
-        given[:1] == "." and name.endswith(given)
-    ):
+    suffix = given.removeprefix("*")
+    if suffix[:1] == "." and name.endswith(suffix):
         return 1, -len(suffix)
     if given[-2:] == ".*" and name.startswith(given[:-1]):
         return 2, -len(given)

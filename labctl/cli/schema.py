@@ -7,8 +7,9 @@ import argparse
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--markdown", action="store_true",
-                        help="print the reference for people instead (docs/lab-file.md)")  # fmt: skip
+    parser.add_argument(
+        "--markdown", action="store_true", help="print the reference for people (docs/lab-file.md)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

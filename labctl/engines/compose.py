@@ -41,9 +41,13 @@ class Engine:
     @property
     def client(self) -> Any:
         """The Docker SDK's client."""
+        self.connect()
+        return self._client
+
+    def connect(self) -> None:
+        """Connect now; EngineUnreachable where nothing answers."""
         if self._client is None:
             self._client = connect()
-        return self._client
 
     def containers(self, lab: str = "") -> list[dict[str, Any]]:
         """The containers of one lab, or of all labs, running or not."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from labctl import kinds, webserver
 from labctl.model import Daemon, File, Kept, Lab, Machine, Template
-from labctl.render import compose, templates
+from labctl.render import compose
 from labctl.render.tree import Entry, Files, Tree
 
 DAEMONS = "/etc/labctl/daemons"
@@ -61,6 +61,8 @@ def _resolv_conf(servers: Iterable[str], domain: str) -> bytes:
 
 
 def _entry(file: File) -> Entry:
+    from labctl.render import templates  # brings Jinja, which takes a while to import
+
     content = file.content
     if isinstance(content, Template):
         content = templates.text(content).encode()

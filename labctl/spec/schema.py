@@ -57,7 +57,7 @@ def value(kind: Any) -> Schema:
     """What a field's type takes."""
     if isinstance(kind, Many):
         one = value(kind.item)
-        return {"anyOf": [one, {"type": "array", "items": one}]}
+        return either("array", {"items": one}, one)
     if isinstance(kind, Table):
         names = kind.key.schema()
         return {"type": "object", "propertyNames": names, "additionalProperties": value(kind.item)}
@@ -75,7 +75,12 @@ def record(cls: type[Any]) -> Schema:
     others = [name for name, field in fields.items() if field.required and name != shorthand]
     if others:
         return mapping(fields)
-    return {"anyOf": [value(fields[shorthand].type), mapping(fields)]}
+    return either("object", mapping(fields), value(fields[shorthand].type))
+
+
+def either(kind: str, then: Schema, otherwise: Schema) -> Schema:
+    """One schema for values of a JSON type, another for all else: messages name the right one."""
+    return {"if": {"type": kind}, "then": then, "else": otherwise}
 
 
 def services() -> Schema:
@@ -84,7 +89,7 @@ def services() -> Schema:
         name: {
             "if": {"type": "object", "required": ["kind"]},
             "then": {"$ref": "#/$defs/service"},
-            "else": {"anyOf": [{"$ref": f"#/$defs/kind-{name}"}, _short(name)]},
+            "else": either("object", {"$ref": f"#/$defs/kind-{name}"}, _short(name)),
         }
         for name in kinds.names()
     }
@@ -104,21 +109,18 @@ def _short(name: str) -> Schema:
 
 def service() -> Schema:
     """A kind alone, or keys and values; the kind decides which."""
-    return {
-        "if": {"type": "object"},
-        "then": {
-            "required": ["kind"],
-            "properties": {"kind": {"enum": list(kinds.names())}},
-            "allOf": [
-                {
-                    "if": {"properties": {"kind": {"const": name}}, "required": ["kind"]},
-                    "then": {"$ref": f"#/$defs/kind-{name}"},
-                }
-                for name in kinds.names()
-            ],
-        },
-        "else": {"enum": _without_keys()},
+    keyed = {
+        "required": ["kind"],
+        "properties": {"kind": {"enum": list(kinds.names())}},
+        "allOf": [
+            {
+                "if": {"properties": {"kind": {"const": name}}, "required": ["kind"]},
+                "then": {"$ref": f"#/$defs/kind-{name}"},
+            }
+            for name in kinds.names()
+        ],
     }
+    return either("object", keyed, {"enum": _without_keys()})
 
 
 def _without_keys() -> list[str]:

@@ -1,0 +1,68 @@
+"""Labs for the tests: up beside whatever runs on this machine, and gone afterwards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+# The container that cleans up after testcontainers comes from a registry that may be out of
+# reach. Every fixture here cleans up for itself.
+os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
+
+from tests.e2e.support.home import Home
+from tests.e2e.support.lab import OwnLab
+from tests.e2e.support.outside import Outside
+
+Labs = Callable[[str], OwnLab]
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Where the tests' labs have their state and their keys."""
+    return Home(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def lab1(home: Home) -> Iterator[OwnLab]:
+    """lab1, up. Tests that share it leave it as they found it."""
+    lab = OwnLab(home, "lab1")
+    try:
+        lab.must("up")
+        yield lab
+    finally:
+        lab.remove()
+
+
+@pytest.fixture(scope="session")
+def ca(lab1: OwnLab) -> Path:
+    """The root certificate of the shared lab1."""
+    return lab1.authority()
+
+
+@pytest.fixture(scope="session")
+def outside(lab1: OwnLab) -> Iterator[Outside]:
+    """A stranger's machine on the network of the shared lab1."""
+    with Outside(lab1) as stranger:
+        yield stranger
+
+
+@pytest.fixture(scope="module")
+def own(home: Home) -> Iterator[Labs]:
+    """Makes labs of a module's own, not up yet; all are removed at its end."""
+    made: list[OwnLab] = []
+
+    def make(stack: str) -> OwnLab:
+        made.append(OwnLab(home, stack))
+        return made[-1]
+
+    yield make
+    troubles = []
+    for lab in made:
+        try:
+            lab.remove()
+        except Exception as trouble:  # noqa: BLE001 (the others are removed all the same)
+            troubles.append(trouble)
+    assert not troubles, troubles
