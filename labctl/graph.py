@@ -16,10 +16,11 @@ from labctl.svg import STYLE, Box, curve, label, rounded, valid
 
 _MARGIN = 32
 _TOP = 104
-_HOST, _FRONT, _SITES, _MACHINES = 32, 190, 372, 700
-_HOST_WIDTH, _FRONT_WIDTH, _SITE_WIDTH, _MACHINE_WIDTH = 112, 136, 248, 268
+_HOST, _FRONT, _SITES, _MACHINES = 32, 192, 404, 724
+_HOST_WIDTH, _FRONT_WIDTH, _SITE_WIDTH, _MACHINE_WIDTH = 112, 160, 252, 264
 _WIDTH = _MACHINES + _MACHINE_WIDTH + _MARGIN
-_SITE_HEIGHT, _MACHINE_HEIGHT, _GAP = 46, 58, 14
+_SITE_HEIGHT, _MACHINE_HEIGHT, _PORT_HEIGHT, _GAP = 46, 58, 32, 14
+_BESIDE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,14 @@ def draw(lab: Lab) -> str:
     """The picture of a lab as an SVG document."""
     layout = arrange(lab)
     title = valid(f"{lab.name}: {lab.title}" if lab.title else lab.name)
+    size = f'width="{_WIDTH}" height="{layout.height}"'
+    seen = f'viewBox="0 0 {_WIDTH} {layout.height}" role="img" aria-labelledby="title desc"'
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{layout.height}" '
-        f'viewBox="0 0 {_WIDTH} {layout.height}" role="img" aria-labelledby="title desc">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {seen}>',
         f'<title id="title">{escape(title)}</title>',
         f'<desc id="desc">{escape(valid(describe(lab)))}</desc>',
         f"<style>{STYLE}</style>",
-        f'<rect class="page" width="{_WIDTH}" height="{layout.height}" rx="12"/>',
+        f'<rect class="page" {size} rx="12"/>',
         *_heading(lab),
         *_lines(lab, layout),
         *_boxes(lab, layout),
@@ -66,20 +68,20 @@ def describe(lab: Lab) -> str:
 
 def arrange(lab: Lab) -> Layout:
     """Places for all boxes: sites and machines in two columns, the lab's own machines below."""
-    front = next(m for m in lab.machines.values() if webserver.is_front(m, lab))
+    front = _front_machine(lab)
     answering = {lab.services[site.service].machine for site in lab.sites}
     others = [m for m in lab.machines.values() if m is not front]
     beside = [m.name for m in others if m.name in answering or not _own(m, lab)]
     below = [m.name for m in others if m.name not in beside]
     sites = _column([s.name for s in lab.sites], _SITES, _SITE_WIDTH, _SITE_HEIGHT)
     machines = _column(beside, _MACHINES, _MACHINE_WIDTH, _MACHINE_HEIGHT)
-    end = max(_end(sites), _end(machines), _TOP + 200)
+    end = max(_end(sites), _end(machines), _TOP + _PORT_HEIGHT * len(_published(lab)) + 56)
     sites, machines = _centred(sites, end), _centred(machines, end)
     row = _row(below, end + 56)
     height = (max(_end(row), end) if row else end) + _MARGIN
     return Layout(
-        host=Box(_HOST, _TOP, _HOST_WIDTH, end - _TOP),
-        front=Box(_FRONT, _TOP + (end - _TOP) // 2 - 44, _FRONT_WIDTH, 88),
+        host=_around(_HOST, end, _HOST_WIDTH, _PORT_HEIGHT * len(_published(lab)) + 44),
+        front=_around(_FRONT, end, _FRONT_WIDTH, 92),
         sites=sites,
         machines=machines,
         below=row,
@@ -99,14 +101,20 @@ def _column(names: Sequence[str], x: int, width: int, height: int) -> dict[str, 
             for number, name in enumerate(names)}  # fmt: skip
 
 
+def _around(x: int, end: int, width: int, height: int) -> Box:
+    """A box in the middle between the top and ``end``."""
+    return Box(x, (_TOP + end - height) // 2, width, height)
+
+
 def _row(names: Sequence[str], y: int) -> dict[str, Box]:
-    """As many beside each other as fit."""
-    fitting = max(1, (_WIDTH - 2 * _MARGIN + _GAP) // (_MACHINE_WIDTH + _GAP))
+    """Boxes beside each other over the whole width, a few in a row."""
+    beside = max(1, min(_BESIDE, len(names)))
+    width = (_WIDTH - 2 * _MARGIN - (beside - 1) * _GAP) // beside
     return {
         name: Box(
-            _MARGIN + number % fitting * (_MACHINE_WIDTH + _GAP),
-            y + number // fitting * (_MACHINE_HEIGHT + _GAP),
-            _MACHINE_WIDTH,
+            _MARGIN + number % beside * (width + _GAP),
+            y + number // beside * (_MACHINE_HEIGHT + _GAP),
+            width,
             _MACHINE_HEIGHT,
         )
         for number, name in enumerate(names)
@@ -134,8 +142,7 @@ def _heading(lab: Lab) -> Iterable[str]:
 
 def _lines(lab: Lab, layout: Layout) -> Iterable[str]:
     """From the host's ports through the front and the sites to the machines."""
-    ports = layout.host.right, layout.host.middle
-    yield curve(ports, (layout.front.x, layout.front.middle), "line")
+    yield from _ports(lab, layout)
     for site in lab.sites:
         box = layout.sites[site.name]
         kind = f"line {site.tls}"
@@ -143,6 +150,21 @@ def _lines(lab: Lab, layout: Layout) -> Iterable[str]:
         machine = layout.machines.get(lab.services[site.service].machine)
         if machine:
             yield curve((box.right, box.middle), (machine.x, machine.middle), kind)
+
+
+def _ports(lab: Lab, layout: Layout) -> Iterable[str]:
+    """From each published port to its machine, where that has a line of sight: the front."""
+    front = {port.host for port in _front_machine(lab).ports}
+    for number, port in enumerate(_published(lab)):
+        if port.host in front:
+            height = layout.host.y + 10 + number * _PORT_HEIGHT + (_PORT_HEIGHT - 6) // 2
+            yield curve(
+                (layout.host.right - 12, height), (layout.front.x, layout.front.middle), "line"
+            )
+
+
+def _front_machine(lab: Lab) -> Machine:
+    return next(m for m in lab.machines.values() if webserver.is_front(m, lab))
 
 
 def _boxes(lab: Lab, layout: Layout) -> Iterable[str]:
@@ -163,13 +185,13 @@ def _boxes(lab: Lab, layout: Layout) -> Iterable[str]:
 
 def _host(lab: Lab, box: Box) -> Iterable[str]:
     yield rounded(box, "host")
-    ports = _published(lab)
-    step = min(30, max(18, (box.height - 48) // max(1, len(ports))))
-    start = box.middle - step * (len(ports) - 1) // 2 + 5
-    for number, port in enumerate(ports):
-        yield label(box.x + box.width // 2, start + number * step, _port(port), "mono middle", 13)
-    where = "all addresses" if lab.publishing.public else "loopback"
-    yield label(box.x + box.width // 2, box.y + box.height - 14, where, "small middle")
+    x = box.x + box.width // 2
+    for number, port in enumerate(_published(lab)):
+        pill = Box(box.x + 12, box.y + 10 + number * _PORT_HEIGHT, box.width - 24, _PORT_HEIGHT - 6)
+        yield rounded(pill, "port")
+        yield label(x, pill.middle + 5, _port(port), "mono middle", 13)
+    where = "all addresses" if lab.publishing.public else "loopback only"
+    yield label(x, box.y + box.height - 14, where, "small middle")
 
 
 def _published(lab: Lab) -> list[Port]:
@@ -182,11 +204,11 @@ def _port(port: Port) -> str:
 
 
 def _front(lab: Lab, box: Box) -> Iterable[str]:
-    machine = next(m for m in lab.machines.values() if webserver.is_front(m, lab))
+    machine = _front_machine(lab)
     yield rounded(box, "front")
     x = box.x + box.width // 2
     yield label(x, box.y + 28, machine.name, "box-name middle", 14)
-    yield label(x, box.y + 48, "nginx: TLS, host names", "small middle")
+    yield label(x, box.y + 48, _services(machine, lab), "small middle", 24)
     yield label(x, box.y + 70, machine.address, "mono middle", 18)
 
 
@@ -214,7 +236,7 @@ def _services(machine: Machine, lab: Lab) -> str:
     found = []
     for name in machine.services:
         service = lab.services[name]
-        ports = " ".join(map(str, service.expansion.ports.values()))
+        ports = " ".join(map(str, dict.fromkeys(service.expansion.ports.values())))
         named = service.kind if name == machine.name else f"{name}: {service.kind}"
         found.append(f"{named} {ports}".strip())
     return " · ".join(found)

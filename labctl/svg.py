@@ -16,6 +16,7 @@ text{{font-family:{_SANS};font-size:13px;fill:#1f2328}}
 .dim{{fill:#59636e}} .end{{text-anchor:end}} .middle{{text-anchor:middle}}
 .page{{fill:#ffffff}} rect{{stroke-width:1.5}}
 .host{{fill:#f6f8fa;stroke:#818b98}} .front{{fill:#ddf4ff;stroke:#0969da}}
+.port{{fill:#ffffff;stroke:#818b98}}
 .site{{fill:#dafbe1;stroke:#1a7f37}} .site.self-signed{{fill:#fff8c5;stroke:#9a6700}}
 .site.none{{fill:#f6f8fa;stroke:#818b98}} .machine{{fill:#fbefff;stroke:#8250df}}
 .machine.own{{fill:#f6f8fa;stroke:#818b98}}
@@ -25,6 +26,7 @@ text{{font-family:{_SANS};font-size:13px;fill:#1f2328}}
 @media (prefers-color-scheme:dark){{
 text{{fill:#f0f6fc}} .title,.head,.small,.dim{{fill:#9198a1}} .page{{fill:#0d1117}}
 .host{{fill:#151b23;stroke:#656c76}} .front{{fill:#0c2d4d;stroke:#4493f8}}
+.port{{fill:#0d1117;stroke:#656c76}}
 .site{{fill:#12311e;stroke:#3fb950}} .site.self-signed{{fill:#32260a;stroke:#d29922}}
 .site.none{{fill:#151b23;stroke:#656c76}} .machine{{fill:#271c45;stroke:#ab7df8}}
 .machine.own{{fill:#151b23;stroke:#656c76}}

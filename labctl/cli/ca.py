@@ -106,7 +106,9 @@ def _table(stores: Iterable[Trusted]) -> str:
     found = tuple(stores)
     text = table([_row(store) for store in found], ("STORE", "NAME", "STATE", ""))
     troubles = [
-        f"{paint(store.trouble, 'red')}\nhint: {store.hint}" for store in found if store.trouble
+        paint(store.trouble, "red") + (f"\nhint: {store.hint}" if store.hint else "")
+        for store in found
+        if store.trouble
     ]
     return "\n\n".join([text, *troubles])
 

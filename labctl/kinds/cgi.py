@@ -193,7 +193,7 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The pages, the programs, and the sources with their Makefile."""
     content = lab.contents[service.name]
     for path, data in content.items():
-        source = f"{service.options.content}/{path}"
+        source = lab.content_source(service.name, path)
         name = path.removeprefix(FOLDER)
         if name == path:
             yield File(f"{root(service)}/{path}", data, source=source)

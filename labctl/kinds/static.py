@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-from labctl.kinds import Scope
+from labctl.kinds import Complaint, Scope
 from labctl.model import Check, Expansion, File, Kept, Lab, Limits, Route, Service, Template
 from labctl.spec.fields import Content, Doc
 
@@ -18,6 +18,12 @@ class Options:
     content: Annotated[
         str, Content(), Doc("folder with the files, beside the lab file; the service's name")
     ] = ""
+
+
+def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
+    """A site of it would have no first page."""
+    if scope.sites and "index.html" not in scope.content:
+        yield Complaint(("content",), "there is no index.html, so its sites have no first page")
 
 
 def root(service: Service) -> str:

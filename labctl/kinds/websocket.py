@@ -8,10 +8,11 @@ from typing import Annotated
 
 from labctl.kinds import Complaint, Scope
 from labctl.model import Check, Daemon, Expansion, File, Kept, Lab, Limits, Probe, Route, Service
-from labctl.spec.fields import Content, Doc, Many, Package, Table, Text, Variable
+from labctl.spec.fields import Content, Doc, Many, Package, Port, Table, Text, Variable
 
-PORT = 8000
 USER = "www-data"
+# a server cannot be imported to try it, it would serve; but its syntax can be looked at
+_COMPILES = "import sys; compile(open(sys.argv[1], 'rb').read(), sys.argv[1], 'exec')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class Options:
         Text(max_length=60, pattern=r"[A-Za-z_][A-Za-z0-9_]*\.py"),
         Doc("file in it that Python runs; it listens on the port in the variable `PORT`"),
     ] = "chat.py"
+    port: Annotated[
+        int,
+        Port("leave it out and labctl picks one"),
+        Doc("port of its machine that it listens on"),
+    ] = 8000
     path: Annotated[
         str,
         Text(max_length=100, pattern=r"/[A-Za-z0-9._~/-]*"),
@@ -57,8 +63,8 @@ def expand(service: Service, scope: Scope) -> Expansion:
         packages=frozenset({"python3", *options.packages}),
         capabilities=frozenset({"SETUID", "SETGID", "KILL"}),
         daemons=(_daemon(service),),
-        route=Route(port=PORT, websocket=True),
-        ports={"http": PORT},
+        route=Route(port=options.port, websocket=True),
+        ports={"http": options.port},
         checks=tuple(_checks(service, scope)),
         limits=Limits(memory=128 * 2**20, processes=32),
     )
@@ -72,15 +78,17 @@ def _daemon(service: Service) -> Daemon:
         run=("python3", options.program),
         user=USER,
         directory=home(service),
-        test=("/usr/lib/labctl/python-test", home(service), options.program.removesuffix(".py")),
+        test=("python3", "-c", _COMPILES, f"{home(service)}/{options.program}"),
         watches=(f"{home(service)}/", f"/etc/labctl/daemons/websocket-{service.name}/"),
         environment={
             **options.environment,
-            "PORT": str(PORT),
+            "PORT": str(options.port),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
         },
-        ready=Probe(PORT, r"^HTTP/1\.[01] ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"),
+        ready=Probe(
+            options.port, r"^HTTP/1\.[01] ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"
+        ),
     )
 
 
@@ -105,4 +113,6 @@ def _checks(service: Service, scope: Scope) -> Iterable[Check]:
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The program and what it serves."""
     for path, content in lab.contents[service.name].items():
-        yield File(f"{home(service)}/{path}", content, source=f"{service.options.content}/{path}")
+        yield File(
+            f"{home(service)}/{path}", content, source=lab.content_source(service.name, path)
+        )

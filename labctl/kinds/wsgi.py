@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from labctl.kinds import Scope
+from labctl.kinds import Complaint, Scope
 from labctl.model import Daemon, Expansion, File, Kept, Lab, Limits, Probe, Route, Service
 from labctl.spec.fields import (
     Content,
@@ -45,6 +45,13 @@ class Options:
     environment: Annotated[
         Mapping[str, str], Table(Variable(), Text()), Doc("environment variables, as text")
     ] = field(default_factory=dict)
+
+
+def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
+    """The module is not there."""
+    module = options.app.partition(":")[0].replace(".", "/")
+    if not {f"{module}.py", f"{module}/__init__.py"} & set(scope.content):
+        yield Complaint(("app",), f"there is no file {module}.py in the content")
 
 
 def home(service: Service) -> str:
