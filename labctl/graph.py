@@ -47,7 +47,7 @@ def draw(lab: Lab) -> str:
         f'<desc id="desc">{escape(valid(describe(lab)))}</desc>',
         f"<style>{STYLE}</style>",
         f'<rect class="page" {size} rx="12"/>',
-        *_heading(lab),
+        *_heading(lab, layout),
         *_lines(lab, layout),
         *_boxes(lab, layout),
         "</svg>",
@@ -130,14 +130,17 @@ def _centred(boxes: dict[str, Box], end: int) -> dict[str, Box]:
     return {name: box.moved(shift) for name, box in boxes.items()}
 
 
-def _heading(lab: Lab) -> Iterable[str]:
+def _heading(lab: Lab, layout: Layout) -> Iterable[str]:
     yield label(_MARGIN, 44, lab.name, "name")
     yield label(_MARGIN, 68, lab.title or lab.domain, "title", 100)
     subnets = ", ".join(network.subnet for network in lab.networks)
     yield label(_WIDTH - _MARGIN, 44, lab.domain, "mono end", 40)
     yield label(_WIDTH - _MARGIN, 68, subnets, "mono end dim", 40)
-    for x, word in ((_HOST, "host"), (_FRONT, "front"), (_SITES, "sites"), (_MACHINES, "machines")):
-        yield label(x, _TOP - 10, word, "head")
+    columns = {"host": [layout.host], "front": [layout.front],
+               "sites": list(layout.sites.values()), "machines": list(layout.machines.values())}  # fmt: skip
+    for word, boxes in columns.items():
+        if boxes:
+            yield label(boxes[0].x, boxes[0].y - 10, word, "head")
 
 
 def _lines(lab: Lab, layout: Layout) -> Iterable[str]:
@@ -215,7 +218,9 @@ def _front(lab: Lab, box: Box) -> Iterable[str]:
 def _site(site: Site, box: Box) -> Iterable[str]:
     yield rounded(box, f"site {site.tls}")
     yield label(box.x + 14, box.y + 20, site.host, "mono", 30)
-    yield label(box.x + 14, box.y + 37, _badge(site), "small", 40)
+    own = [name for name in site.names[1:] if not name.endswith(".localhost")]
+    others = f" · also {', '.join(own)}" if own else ""
+    yield label(box.x + 14, box.y + 37, _badge(site) + others, "small", 38)
 
 
 def _badge(site: Site) -> str:

@@ -6,15 +6,16 @@ same files to read. Only its owner can enter it: private keys are in the archive
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.render.tree import Files, Tree, archive, generation
+from labctl.render.tree import Entry, Files, Tree, archive, generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,25 +80,50 @@ class State:
     def remove(self) -> None:
         """Remove the directory, and ``.labctl`` itself when it was the last."""
         shutil.rmtree(self.directory, ignore_errors=True)
-        try:
-            self.directory.parent.rmdir()
-        except OSError:
-            pass  # other labs are there
+        with contextlib.suppress(OSError):
+            self.directory.parent.rmdir()  # unless other labs are there
 
 
 def write_rendered(tree: Tree, directory: Path) -> None:
-    """Write a tree as plain files: ``<machine>/etc/…`` and ``compose.yaml``, old ones removed."""
-    if directory.exists():
-        shutil.rmtree(directory)
-    directory.mkdir(parents=True)
-    directory.chmod(0o700)
-    write_atomically(directory / "compose.yaml", tree.compose)
-    for machine, files in tree.machines.items():
-        for path, entry in files.items():
-            target = directory / machine / path.lstrip("/")
+    """Write a tree as plain files: ``<machine>/etc/…`` and ``compose.yaml``.
+
+    What is there already and the same is left alone, what the tree does not have is removed.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    wanted = {
+        f"{machine}{path}": entry
+        for machine, files in tree.machines.items()
+        for path, entry in files.items()
+    }
+    wanted["compose.yaml"] = Entry(tree.compose, 0o600)
+    _remove_others(directory, wanted.keys())
+    for name, entry in wanted.items():
+        target = directory / name
+        if not _holds(target, entry):
             target.parent.mkdir(parents=True, exist_ok=True)
-            with open(os.open(target, os.O_WRONLY | os.O_CREAT, entry.mode), "wb") as file:
+            target.unlink(missing_ok=True)
+            with open(
+                os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, entry.mode), "wb"
+            ) as file:
                 file.write(entry.content)
+
+
+def _holds(path: Path, entry: Entry) -> bool:
+    try:
+        return path.read_bytes() == entry.content and path.stat().st_mode & 0o777 == entry.mode
+    except OSError:
+        return False
+
+
+def _remove_others(directory: Path, wanted: Collection[str]) -> None:
+    for folder, _, files in os.walk(directory, topdown=False):
+        for name in files:
+            path = Path(folder, name)
+            if path.relative_to(directory).as_posix() not in wanted:
+                path.unlink()
+        if folder != str(directory):
+            with contextlib.suppress(OSError):
+                Path(folder).rmdir()  # where it was the last file in it
 
 
 def write_atomically(path: Path, content: bytes) -> None:

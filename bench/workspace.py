@@ -1,0 +1,141 @@
+"""Where the bench works: a directory, labs and containers of its own, all gone at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import docker
+import yaml
+
+PREFIX = "bench"
+LABEL = "hosting-labctl-bench"
+ROOT = Path(__file__).parent.parent
+LABCTL = Path(sys.executable).parent / "labctl"
+
+
+class Workspace:
+    """State, kept data and labs apart from the user's own; used with ``with``."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="labctl-bench-"))
+        self.state = self.folder / "state"
+        self.environment = os.environ | {
+            "HOSTING_LABCTL_DIR": str(self.state),
+            "HOSTING_LABCTL_DATA": str(self.folder / "data"),
+        }
+        self.client: Any = docker.from_env(timeout=120)
+        self.names: list[str] = []
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for container in self.client.containers.list(all=True, filters={"label": LABEL}):
+            container.remove(force=True)
+        for name in self.names:
+            self.labctl("down", name, "--purge", check=False)
+        self.client.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def labctl(self, *words: str, check: bool = True) -> str:
+        """Run labctl's console script; its output. CalledProcessError when it fails."""
+        command = [str(LABCTL), *words]
+        return run(command, environment=self.environment, check=check)
+
+    def lab(self, name: str, file: Path) -> BenchLab:
+        """A lab under a name and on ports of its own; it is not up yet."""
+        self.names.append(name)
+        return BenchLab(self, name, file, *free_ports(2))
+
+
+class BenchLab:
+    """One lab of the bench."""
+
+    def __init__(
+        self, workspace: Workspace, name: str, file: Path, http: int, https: int
+    ) -> None:
+        self.workspace = workspace
+        self.name = name
+        self.file = file
+        self.http = http
+        self.https = https
+
+    @property
+    def project(self) -> str:
+        return f"labctl-{self.name}"
+
+    @property
+    def network(self) -> str:
+        return f"{self.project}_internet"
+
+    @property
+    def domain(self) -> str:
+        return f"{self.name}.test"
+
+    @property
+    def state(self) -> Path:
+        return self.workspace.state / self.name
+
+    @property
+    def up_words(self) -> tuple[str, ...]:
+        """What follows ``labctl`` to bring it up."""
+        ports = ("--http", str(self.http), "--https", str(self.https))
+        return ("up", str(self.file), "--name", self.name, *ports)
+
+    def up(self) -> None:
+        self.workspace.labctl(*self.up_words)
+
+    def down(self) -> None:
+        self.workspace.labctl("down", self.name)
+
+    def container(self, machine: str) -> Any:
+        """The container of a machine, as the Docker SDK has it."""
+        return self.workspace.client.containers.get(f"{self.project}-{machine}-1")
+
+    def addresses(self) -> dict[str, str]:
+        """Each machine's address, from the rendered Compose file."""
+        rendered = yaml.safe_load((self.state / "compose.yaml").read_bytes())
+        return {
+            name: str(service["networks"]["internet"]["ipv4_address"])
+            for name, service in rendered["services"].items()
+        }
+
+
+def run(
+    command: Sequence[str],
+    *,
+    environment: dict[str, str] | None = None,
+    stdin: bytes | None = None,
+    check: bool = True,
+) -> str:
+    """Run a command and return what it prints; what it says of an error goes to ours."""
+    finished = subprocess.run(
+        command, input=stdin, capture_output=True, env=environment, check=False
+    )
+    if check and finished.returncode != 0:
+        sys.stderr.write(finished.stderr.decode(errors="replace"))
+        finished.check_returncode()
+    return finished.stdout.decode(errors="replace")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback address that nobody listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
