@@ -9,10 +9,11 @@ from pathlib import Path
 
 from labctl import addresses, holders
 from labctl.engines.compose import Engine
+from labctl.engines.state import State
 from labctl.errors import LabctlError
 from labctl.execute import Report, execute, wait
 from labctl.plan import Desired, Observation, Plan, Reset, plan
-from labctl.session import Choices, Session, known_name
+from labctl.session import Choices, Session, known_name, state_directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +82,14 @@ def _same_place(session: Session, seen: Observation) -> None:
 def bring_up(target: str, choices: Choices, reset: Iterable[str], report: Report) -> Planned:
     """Bring a lab up; what was planned comes back once all of it is true."""
     engine = Engine()
-    planned = make_plan(target, choices, reset, engine, dry=False)
-    if planned.plan.of("create", "recreate", "start"):
-        check_host(planned, engine)
-    if not planned.plan.empty:
+    name = choices.name or known_name(target)
+    state = State(state_directory(name)) if name else Session(target, choices, dry=True).state
+    with state.locked():
+        planned = make_plan(target, choices, reset, engine, dry=False)
+        if planned.plan.of("create", "recreate", "start"):
+            check_host(planned, engine)
         execute(planned.session, planned.plan, engine, report)
-    wait_for_rest(planned, engine, report)
+        wait_for_rest(planned, engine, report)
     return planned
 
 

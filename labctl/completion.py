@@ -61,7 +61,7 @@ def _commands(
     yield Command(
         words,
         help_text or (parser.description or "").rstrip("."),
-        tuple(_option(a) for a in actions if a.option_strings),
+        tuple(_option(a) for a in actions if a.option_strings and a.help != argparse.SUPPRESS),
         tuple(_DYNAMIC.get(str(a.metavar), "") for a in places),
         any(a.nargs in ("*", "+") for a in places),
         helps,
@@ -156,7 +156,7 @@ def _table(found: tuple[Command, ...]) -> str:
     verbs = " ".join(dict.fromkeys(command.words[0] for command in found))
     lines = ["", "# Sets what a command takes: its options, those with a value, its places.",
              "_labctl_command() {", '    options="" valued="" choices="" repeats="" places=()',
-             "    case $1 in", f'    "") actions={shlex.quote(verbs)} ;;']  # fmt: skip
+             "    case $1 in", f'    "") options="-h --help --version" actions={shlex.quote(verbs)} ;;']  # fmt: skip
     for command in found:
         lines += [f"    {shlex.quote(' '.join(command.words))})", *_settings(command), "        ;;"]
     return "\n".join([*lines, "    esac", "}", ""])
@@ -253,10 +253,11 @@ def _fish_command(command: Command) -> Iterable[str]:
 def _fish_option(at: str, option: Option) -> str:
     words = [f"complete -c labctl -n {_fish_quoted(at)}"]
     words += [f"-l {n[2:]}" if n.startswith("--") else f"-s {n[1:]}" for n in option.names]
-    if option.value:
+    if option.value == "files":
+        words.append("-r -F")
+    elif option.value:
         values = " ".join(option.words) or _FISH_WORDS.get(option.value, "")
-        words.append("-r" + (f" -a {_fish_quoted(values)}" if values else ""))
-        words += ["-F"] if option.value == "files" else []
+        words.append("-x" + (f" -a {_fish_quoted(values)}" if values else ""))
     return " ".join([*words, f"-d {_fish_quoted(option.help)}"])
 
 

@@ -37,6 +37,8 @@ def execute(session: Session, plan: Plan, engine: Engine, report: Report) -> Non
     write(session, started, updated)
     if started:
         build_images(session, engine, report)
+    if plan.empty:
+        return
     if started or plan.of("remove"):
         for change in (*started, *plan.of("remove")):
             report(change.machine, {"remove": "removing"}.get(change.action, "starting"))

@@ -62,6 +62,9 @@ class _Expander:
     def complain(self, path: Path, message: str, hint: str = "") -> None:
         self.reader.complain(self.reader.at(path), path, message, hint)
 
+    def complain_of_key(self, path: Path, message: str, hint: str = "") -> None:
+        self.reader.complain(self.reader.at_key(path), path, message, hint)
+
     def site(self, site: SiteSpec) -> Site:
         relative = [self.relative(name, site.name) for name in site.names]
         below = [(self.spec.domain, n) for n in relative]
@@ -145,7 +148,9 @@ class _Expander:
         """Find what concerns several services or sites."""
         answering = [s.name for s in services.values() if s.expansion.route]
         for site, spec in zip(self.sites, self.spec.sites, strict=True):
-            path = ("sites", spec.name, "service")
+            path = ("sites", spec.key, "service")
+            if site.service in self.spec.broken:
+                continue
             if site.service not in services:
                 self.complain(
                     path, f"there is no service '{site.service}'", nearest(site.service, answering)
@@ -186,7 +191,7 @@ class _Expander:
                 first = owners.setdefault((service.machine, port), service)
                 if first is service or (route and route.locations):
                     continue
-                self.complain(
+                self.complain_of_key(
                     ("services", service.name),
                     f"'{service.name}' and '{first.name}' both listen on port {port} "
                     f"of the machine '{service.machine}'",
@@ -197,13 +202,13 @@ class _Expander:
         for kind in kinds.implied():
             same = [s for s in services.values() if s.kind == kind]
             for extra in same[1:]:
-                self.complain(
+                self.complain_of_key(
                     ("services", extra.name),
                     f"a second {kind}; a lab has one",
                     f"'{same[0].name}' is the first",
                 )
             if not same:
-                self.complain(
+                self.complain_of_key(
                     ("services", kind),
                     f"the name '{kind}' is taken by the lab's own {kind}",
                     "give this service another name",
@@ -211,12 +216,16 @@ class _Expander:
 
     def exposed(self, services: Mapping[str, Service]) -> tuple[ExposedPort, ...]:
         found: dict[int, ExposedPort] = {}
-        for number, keys in enumerate(self.spec.expose):
+        for number, keys in self.spec.expose.items():
             path = ("expose", number)
             service = services.get(keys.service)
+            if keys.service in self.spec.broken:
+                continue
             if service is None:
                 self.complain(
-                    path, f"there is no service '{keys.service}'", nearest(keys.service, services)
+                    (*path, "service"),
+                    f"there is no service '{keys.service}'",
+                    nearest(keys.service, services),
                 )
                 continue
             ports = service.expansion.ports
@@ -225,7 +234,7 @@ class _Expander:
                 self.complain(
                     (*path, "port"),
                     f"'{keys.service}' does not listen on {keys.port}",
-                    f"it listens on {listed}",
+                    f"it listens on {listed or 'no port'}",
                 )
                 continue
             exposed = ExposedPort(keys.service, keys.port, keys.host or keys.port)

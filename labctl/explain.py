@@ -11,32 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
-from urllib.parse import SplitResult, urlsplit
 
 from labctl import virtual_hosts, webserver
-from labctl.errors import LabctlError, UsageError
+from labctl.errors import LabctlError
 from labctl.model import AddressOf, Lab, Machine
 from labctl.nginx_syntax import Directive, SyntaxRefused, parse
 from labctl.render.tree import Files, Tree
-from labctl.spec.names import to_ascii
+from labctl.url import Request
 from labctl.virtual_hosts import Choice
 
 NGINX = "/etc/nginx/nginx.conf"
-_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _PASSES = ("proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass")
 Outcome = Literal["redirect", "refused", "proxied", "program", "files", "answer", "nothing"]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a URL asks for: its host in ASCII, lower case; the port as the URL says it."""
-
-    url: str
-    host: str
-    port: int
-    tls: bool
-    path: str
-    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +75,6 @@ class Explanation:
     steps: tuple[Step, ...] = ()
     certificate: Certificate | None = None
     notes: tuple[str, ...] = ()
-
-
-def request(url: str) -> Request:
-    """Read a URL (RFC 3986); UsageError where it is none of a web site."""
-    text = url if "://" in url else f"http://{url}"
-    hint = "for example https://www.lab1.localhost/"
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError as error:
-        raise UsageError(f"{url!r} is no URL: {error}", hint) from None
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise UsageError(f"{url!r} is no URL of a web site", hint)
-    try:
-        host = to_ascii(parts.hostname.rstrip("."))
-    except ValueError as error:
-        raise UsageError(f"{parts.hostname!r} is no host name: {error}", hint) from None
-    usual = _PORTS[parts.scheme]
-    target = _target(parts)
-    return Request(
-        text, host, usual if port is None else port, usual == 443, parts.path or "/", target
-    )
-
-
-def _target(parts: SplitResult) -> str:
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 def explain(asked: Request, lab: Lab, tree: Tree) -> Explanation:

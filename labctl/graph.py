@@ -136,8 +136,12 @@ def _heading(lab: Lab, layout: Layout) -> Iterable[str]:
     subnets = ", ".join(network.subnet for network in lab.networks)
     yield label(_WIDTH - _MARGIN, 44, lab.domain, "mono end", 40)
     yield label(_WIDTH - _MARGIN, 68, subnets, "mono end dim", 40)
-    columns = {"host": [layout.host], "front": [layout.front],
-               "sites": list(layout.sites.values()), "machines": list(layout.machines.values())}  # fmt: skip
+    columns = {
+        "host": [layout.host],
+        "front": [layout.front],
+        "sites": list(layout.sites.values()),
+        "machines": list(layout.machines.values()),
+    }
     for word, boxes in columns.items():
         if boxes:
             yield label(boxes[0].x, boxes[0].y - 10, word, "head")
@@ -198,8 +202,8 @@ def _host(lab: Lab, box: Box) -> Iterable[str]:
 
 
 def _published(lab: Lab) -> list[Port]:
-    return [port for machine in lab.machines.values() for port in machine.ports
-            if port.transport == "tcp"]  # fmt: skip
+    ports = (port for machine in lab.machines.values() for port in machine.ports)
+    return sorted((port for port in ports if port.transport == "tcp"), key=lambda port: port.host)
 
 
 def _port(port: Port) -> str:

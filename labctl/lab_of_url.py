@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from labctl.errors import LabctlError
-from labctl.explain import Explanation, explain, request
+from labctl.explain import Explanation, explain
 from labctl.listing import labs
 from labctl.session import Session
 from labctl.spec.problems import InvalidLab
+from labctl.url import request
 
 
 def explain_url(url: str, lab: str = "") -> Explanation:

@@ -37,11 +37,12 @@ def take_down(target: str, keep_data: bool, purge: bool) -> Done:
     engine = Engine()
     lab = _name(target, engine)
     state = _state(lab, engine)
-    before = _count(lab, engine)
-    if any(before.values()):
-        compose.down(lab, volumes=not keep_data)
-        _remove_strays(lab, engine, keep_data)
-    state.remove()
+    with state.locked():
+        before = _count(lab, engine)
+        if any(before.values()):
+            compose.down(lab, volumes=not keep_data)
+            _remove_strays(lab, engine, keep_data)
+        state.remove()
     kept = _keep(lab, purge)
     left = _count(lab, engine)
     if keep_data and left["volumes"]:

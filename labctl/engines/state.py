@@ -7,11 +7,12 @@ same files to read. Only its owner can enter it: private keys are in the archive
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,34 @@ class State:
         """Make the directories, closed to others."""
         (self.directory / "machines").mkdir(parents=True, exist_ok=True)
         self.directory.chmod(0o700)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Work on the lab alone: another labctl that does waits here."""
+        while True:
+            self.prepare()
+            descriptor = os.open(self.directory, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if self._is(descriptor):
+                    yield
+                    return
+            finally:
+                os.close(descriptor)
+                self._tidy()
+
+    def _tidy(self) -> None:
+        """Leave no empty directory behind, for example of a lab that could not be brought up."""
+        with contextlib.suppress(OSError):
+            for directory in (self.directory / "machines", self.directory, self.directory.parent):
+                directory.rmdir()
+
+    def _is(self, descriptor: int) -> bool:
+        """Whether an open directory is still this one: a ``down`` may have removed it."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), self.directory.stat())
+        except FileNotFoundError:
+            return False
 
     def write_compose(self, content: bytes) -> None:
         """Put the Compose file in place."""
@@ -130,8 +159,12 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Replace a file by rename, so that a reader sees the old or the new one, whole.
 
     Root's files are closed to all others. An ordinary user's are readable, because root in a
-    container is then nobody special; the directory above is closed.
+    container is then nobody special; the directory above is closed. The same content again
+    touches nothing.
     """
+    with contextlib.suppress(OSError):
+        if path.read_bytes() == content:
+            return
     mode = 0o600 if os.geteuid() == 0 else 0o644
     temporary = path.with_name(f".{path.name}.new")
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:

@@ -83,7 +83,14 @@ def last_steps(wishes: Wishes) -> tuple[Step, ...]:
         ((labctl, "up", wishes.lab),),
         docker=True,
     )
-    return (images, up) if wishes.goal == "up" else (images,)
+    doctor = Step(
+        "a last look at this host",
+        "what labs need is here; this says what else would make them easier to use",
+        ((labctl, "doctor"),),
+        docker=True,
+        tolerant=True,
+    )
+    return (images, up, doctor) if wishes.goal == "up" else (images,)
 
 
 def _system(host: Host, wishes: Wishes) -> Iterator[Step]:

@@ -27,7 +27,11 @@ def read_folder(base: Path, relative: str) -> dict[str, bytes]:
     folder = base / relative
     _no_links(base, relative)
     if not folder.is_dir():
-        raise ContentError(f"there is no folder '{shown(relative)}' beside the lab file")
+        raise ContentError(
+            f"'{shown(relative)}' is a file, and a folder is expected"
+            if folder.exists()
+            else f"there is no folder '{shown(relative)}' beside the lab file"
+        )
     found: dict[str, bytes] = {}
     total = 0
     for path in _walk(folder):

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from labctl.spec.problems import InvalidLab, Mark, Problem
+from labctl.spec.problems import InvalidLab, Mark, Problem, shown
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 24
@@ -99,7 +99,7 @@ def _decode(data: bytes, file: str) -> str:
         ) from None
     for number, line_text in enumerate(text.split("\n"), 1):
         for column, character in enumerate(line_text, 1):
-            if (character < " " and character not in "\t\r") or "\x7f" <= character < "\xa0":
+            if is_control(character) and character not in "\t\r":
                 problem = Problem(
                     file,
                     Mark(number, column),
@@ -109,6 +109,11 @@ def _decode(data: bytes, file: str) -> str:
                 )
                 raise InvalidLab([problem], text.split("\n"))
     return text
+
+
+def is_control(character: str) -> bool:
+    """Whether a character is one of Unicode's controls (C0, DEL, C1)."""
+    return character < " " or "\x7f" <= character < "\xa0"
 
 
 def _syntax(error: yaml.YAMLError, file: str) -> Problem:
@@ -140,6 +145,13 @@ class _Composer:
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.nodes = 0
 
+    def characters(self, event: Any) -> None:
+        """Complain of a control character written as an escape, which no line shows."""
+        bad = next((c for c in event.value if is_control(c) and c not in "\n\r\t"), "")
+        if bad:
+            message = f"control character U+{ord(bad):04X}"
+            self.problems.append(Problem(self.file, _mark(event), "", message, "remove it"))
+
     def document(self) -> Node:
         root: Node = Mapping({}, Mark(1, 1))
         documents = 0
@@ -147,7 +159,7 @@ class _Composer:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    raise self.refuse(event, "a second document", "one lab a file")
+                    raise self.refuse(event, "a second document begins here", "one lab a file")
                 event = next(self.events)
                 root = self.node(event, 0)
         return root
@@ -168,12 +180,13 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         if event.tag and event.tag != "!":
-            raise self.refuse(event, f"the tag {event.tag!r} is not understood", "remove it")
+            raise self.refuse(event, f"the tag '{shown(event.tag)}' is not taken", "remove it")
         before = self.nodes
         self.count(event)
         node: Node
         if isinstance(event, yaml.ScalarEvent):
-            node = Scalar(event.value, _mark(event), event.style is None)
+            node = Scalar(event.value, _mark(event), event.style in (None, ""))
+            self.characters(event)
         elif isinstance(event, yaml.SequenceStartEvent):
             node = self.sequence(event, depth)
         else:
@@ -187,7 +200,7 @@ class _Composer:
             raise self.refuse(
                 event,
                 f"the alias *{event.anchor} has no anchor before it",
-                f"write &{event.anchor} where the value stands first",
+                f"a value that starts with * needs quotes: '*{event.anchor}'",
             )
         node, size = self.anchors[event.anchor]
         self.count(event, size)
@@ -204,7 +217,7 @@ class _Composer:
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             if not isinstance(key, Scalar):
-                raise self.refuse(event, "a key that is no text", "keys are words")
+                raise self.refuse(event, "a key is a word, not a list or a mapping", "")
             value = self.node(next(self.events), depth + 1)
             if key.value in items:
                 first = items[key.value][0].mark.line

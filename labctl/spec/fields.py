@@ -53,14 +53,15 @@ class Text(Type):
 
     max_length: int = 200
     pattern: str | None = None
+    hint: str = ""
 
     def read(self, text: str) -> str:
-        if "\n" in text:
+        if len(text.splitlines()) > 1 or text.endswith("\n"):
             raise Wrong("one line is expected, not several")
         if len(text) > self.max_length:
             raise Wrong(f"{len(text)} characters; at most {self.max_length} fit")
         if self.pattern and not re.fullmatch(self.pattern, text):
-            raise Wrong(f"{quoted(text)} does not have the form {self.pattern}")
+            raise Wrong(f"{quoted(text)} does not match {self.pattern}", self.hint)
         return text
 
     def schema(self) -> dict[str, Any]:
@@ -160,12 +161,10 @@ class Subnet(Type):
     def read(self, text: str) -> str:
         try:
             network = ipaddress.IPv4Network(text)
-        except ValueError as error:
-            raise Wrong(
-                f"{quoted(text)} is not a subnet: {error}", "for example 198.18.7.0/24"
-            ) from None
+        except ValueError:
+            raise Wrong(f"{quoted(text)} is not an IPv4 subnet", _like_subnet(text)) from None
         if not 16 <= network.prefixlen <= 28:
-            raise Wrong(f"/{network.prefixlen} does not suit a lab", "from /16 to /28")
+            raise Wrong(f"a /{network.prefixlen} does not suit a lab", "from /16 to /28")
         if not any(network.subnet_of(allowed) for allowed in LAB_RANGES):
             raise Wrong(
                 f"{text} is not reserved for laboratories or private networks",
@@ -175,6 +174,14 @@ class Subnet(Type):
 
     def words(self) -> str:
         return "IPv4 subnet, for example `198.18.7.0/24`"
+
+
+def _like_subnet(text: str) -> str:
+    """A hint: the subnet that an address with a prefix lies in, or an example."""
+    try:
+        return f"the subnet of this address is {ipaddress.IPv4Network(text, strict=False)}"
+    except ValueError:
+        return "for example 198.18.7.0/24"
 
 
 LAB_RANGES = tuple(
@@ -294,6 +301,8 @@ class Content(Type):
             raise Wrong(
                 f"{quoted(text)} leads out of the lab's folder", "content lies beside the lab file"
             )
+        if set(parts) == {"."}:
+            raise Wrong("this is the lab's own folder", "put the content into a folder below it")
         if not all(re.fullmatch(r"[\w.+@][\w.+@ \-]*", part) for part in parts):
             raise Wrong(
                 f"{quoted(text)} is not a path that labctl takes",
@@ -355,7 +364,7 @@ class MailAddress(Type):
 
     def read(self, text: str) -> str:
         local, at, domain = text.partition("@")
-        problem = mail_local_problem(local)
+        problem = mail_local_problem(local) if local else "nothing stands before the @"
         if not problem and at:
             _, problem = host_label_problem(domain, absolute=True)
         if problem:

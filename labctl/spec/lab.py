@@ -12,6 +12,7 @@ from labctl.model import Http, Limits, Tls
 from labctl.spec import content, document
 from labctl.spec.document import Mapping as MappingNode
 from labctl.spec.document import Node, Scalar
+from labctl.spec.document import Sequence as SequenceNode
 from labctl.spec.fields import (
     Choice,
     ContentFile,
@@ -29,7 +30,7 @@ from labctl.spec.fields import (
     Text,
 )
 from labctl.spec.problems import InvalidLab, Mark, Problem, nearest, shown
-from labctl.spec.reader import Reader, fields_of
+from labctl.spec.reader import Reader, fields_of, is_wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +120,12 @@ class ServiceSpec:
 
 @dataclass(frozen=True, slots=True)
 class SiteSpec:
-    """A site as the lab file says it; ``names`` relative to the domain, the first canonical."""
+    """A site as the lab file says it; ``names`` relative to the domain, the first canonical.
 
+    ``key`` is what the lab file calls it, ``name`` the ASCII form of that.
+    """
+
+    key: str
     name: str
     service: str
     names: tuple[str, ...]
@@ -133,7 +138,11 @@ class SiteSpec:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A lab as its file says it, complete and valid field by field."""
+    """A lab as its file says it.
+
+    Where the reader has problems, it is what could be read: ``broken`` are services that could
+    not. ``expose`` are exposed ports by their number in the lab file's list.
+    """
 
     name: str
     title: str
@@ -141,14 +150,16 @@ class Spec:
     folder: Path
     services: Mapping[str, ServiceSpec]
     sites: tuple[SiteSpec, ...]
-    expose: tuple[ExposeKeys, ...]
+    expose: Mapping[int, ExposeKeys]
     subnet: str
+    broken: frozenset[str] = frozenset()
 
 
 def load(path: Path, name: str = "") -> tuple[Spec, Reader]:
     """Read a lab file; ``name`` replaces the lab's own name (and so its default domain).
 
-    The reader comes back for the places of later problems. InvalidLab with all problems.
+    The reader comes back with the problems so far and the places of later ones: ``expand``
+    finds those and raises all. InvalidLab where the file cannot be read as a lab at all.
     """
     try:
         data = path.read_bytes()
@@ -163,7 +174,7 @@ def read(data: bytes, file: str, folder: Path, name: str = "") -> tuple[Spec, Re
     parsed = document.parse(data, file)
     reader = Reader(parsed)
     spec = _Lab(reader, folder).read(parsed.root)
-    if reader.problems or spec is None:
+    if spec is None:
         raise InvalidLab(reader.problems, parsed.lines)
     if name:
         spec = replace(spec, name=name)
@@ -174,24 +185,23 @@ class _Lab:
     def __init__(self, reader: Reader, folder: Path) -> None:
         self.reader = reader
         self.folder = folder
+        self.broken: set[str] = set()
 
     def read(self, root: Node) -> Spec | None:
         if not isinstance(root, MappingNode) or not root.items:
-            self.reader.complain(
-                root.mark,
-                (),
-                "a lab file has keys and values",
-                "`labctl init NAME` writes one to start from",
-            )
+            empty = isinstance(root, MappingNode)
+            what = "the file says nothing" if empty else "a lab file has keys and values"
+            hint = "`labctl init NAME` writes one to start from"
+            self.reader.complain(root.mark, (), what, hint)
             return None
         known = dict(fields_of(LabKeys))
         self.reader.unknown(root, (), known)
-        services_field = known.pop("services")
-        values = self.reader.values(known, root, ())
-        services = self.services(root, services_field.doc)
-        if values is None or services is None:
+        single = {name: known[name] for name in ("lab", "title", "domain", "subnet")}
+        values = self.reader.each(single, root, ())
+        services = self.services(root, known["services"].doc)
+        sites, expose = tuple(self.sites(root)), dict(self.expose(root))
+        if services is None or is_wrong(values["lab"]) or is_wrong(values["domain"]):
             return None
-        sites = tuple(self.site(label, keys) for label, keys in values["sites"].items())
         return Spec(
             name=values["lab"],
             title=values["title"],
@@ -199,9 +209,43 @@ class _Lab:
             folder=self.folder,
             services=services,
             sites=sites,
-            expose=values["expose"],
+            expose=expose,
             subnet=values["subnet"],
+            broken=frozenset(self.broken),
         )
+
+    def sites(self, root: MappingNode) -> Iterator[SiteSpec]:
+        """The sites that could be read."""
+        _, node = root.items.get("sites", (None, None))
+        if node is None:
+            return
+        if not isinstance(node, MappingNode):
+            message = "host names and their services are expected"
+            self.reader.complain(node.mark, ("sites",), message, "for example `www: www`")
+            return
+        self.reader.marks[("sites",)] = node.mark
+        seen: set[str] = set()
+        for key, value in node.items.values():
+            label = self.reader.key(HostLabel(), key, ("sites",))
+            keys = self.reader.value(SiteKeys, value, ("sites", key.value))
+            if label in seen:
+                self.reader.complain(key.mark, ("sites",), f"'{label}' is given twice")
+            elif not is_wrong(label) and not is_wrong(keys):
+                yield self.site(key.value, label, keys)
+            seen.add(label)
+
+    def expose(self, root: MappingNode) -> Iterator[tuple[int, ExposeKeys]]:
+        """The exposed ports that could be read, by their number."""
+        _, node = root.items.get("expose", (None, None))
+        if isinstance(node, SequenceNode):
+            self.reader.marks[("expose",)] = node.mark
+            for number, item in enumerate(node.items):
+                keys = self.reader.value(ExposeKeys, item, ("expose", number))
+                if not is_wrong(keys):
+                    yield number, keys
+        elif node is not None:
+            hint = "for example `- {service: mail, port: 25, host: 2525}`"
+            self.reader.complain(node.mark, ("expose",), "a list of ports is expected", hint)
 
     def services(self, root: MappingNode, doc: str) -> dict[str, ServiceSpec] | None:
         if "services" not in root.items:
@@ -218,22 +262,23 @@ class _Lab:
             )
             return None
         found: dict[str, ServiceSpec] = {}
-        before = len(self.reader.problems)
         for key, value in node.items.values():
-            name = self.reader.scalar(Name(), key, ("services",))
-            service = self.service(key.value, value)
-            if service and isinstance(name, str):
+            name = self.reader.key(Name(), key, ("services",))
+            service = self.service(key.value, value, named=not is_wrong(name))
+            if service and not is_wrong(name):
                 found[name] = service
+            else:
+                self.broken.add(key.value)
         for kind in kinds.implied():
-            if not any(service.kind == kind for service in found.values()):
+            if kind not in found and not any(one.kind == kind for one in found.values()):
                 found[kind] = self.implied(kind)
-        return found if len(self.reader.problems) == before else None
+        return found
 
     def implied(self, kind: str) -> ServiceSpec:
         options = kinds.load(kind).Options()
         return ServiceSpec(kind, kind, kind, {}, options, {}, f"{self.reader.document.file}")
 
-    def service(self, name: str, node: Node) -> ServiceSpec | None:
+    def service(self, name: str, node: Node, named: bool) -> ServiceSpec | None:
         path = ("services", name)
         if isinstance(node, Scalar) and not (node.plain and node.value in ("", "~", "null")):
             node = MappingNode({"kind": (node, node)}, node.mark)
@@ -254,7 +299,7 @@ class _Lab:
         if keys is None or options is None:
             return None
         files: Mapping[str, bytes] = {}
-        if "content" in own:
+        if "content" in own and (named or options["content"]):
             options["content"] = options["content"] or name
             files = self.content(options["content"], path)
         limits = {key: keys[key] for key in ("memory", "cpus", "processes") if keys[key]}
@@ -273,12 +318,16 @@ class _Lab:
         if "kind" not in node.items:
             if name in kinds.names():
                 return name
-            self.reader.complain(node.mark, path, "'kind' is missing", nearest("", kinds.names()))
+            place = self.reader.at_key(path)
+            self.reader.complain(place, path, "'kind' is missing", nearest("", kinds.names()))
             return None
         value = node.items["kind"][1]
+        if not isinstance(value, Scalar) or (value.plain and value.value in ("", "~", "null")):
+            self.reader.scalar(Name(), value, (*path, "kind"))
+            return None
         if isinstance(value, Scalar) and value.value in kinds.names():
             return value.value
-        word = value.value if isinstance(value, Scalar) else ""
+        word = value.value
         self.reader.complain(
             value.mark,
             (*path, "kind"),
@@ -291,11 +340,13 @@ class _Lab:
         try:
             return content.read_folder(self.folder, relative)
         except content.ContentError as error:
-            self.reader.complain(self.reader.at((*path, "content")), (*path, "content"), str(error))
+            place = self.reader.at((*path, "content"))
+            hint = "make it, or name another with `content:`" if "no folder" in str(error) else ""
+            self.reader.complain(place, (*path, "content"), str(error), hint)
             return {}
 
-    def site(self, label: str, keys: SiteKeys) -> SiteSpec:
-        path = ("sites", label)
+    def site(self, key: str, label: str, keys: SiteKeys) -> SiteSpec:
+        path = ("sites", key)
         config = b""
         if keys.config:
             try:
@@ -305,6 +356,7 @@ class _Lab:
                     self.reader.at((*path, "config")), (*path, "config"), str(error)
                 )
         return SiteSpec(
+            key=key,
             name=label,
             service=keys.service,
             names=(label, *keys.names),

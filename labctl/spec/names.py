@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from labctl.spec.problems import printable
+
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 # of the characters RFC 5321 allows, those that mean something to a shell, to a pipe or to
 # routing (RFC 5321 appendix F.2) are left out: no mailbox of a lab needs them
@@ -24,13 +26,23 @@ def host_label_problem(text: str, absolute: bool = False) -> tuple[str, str]:
             return "", "a label is empty"
         if len(label) > 63:
             return "", f"a label has {len(label)} characters, at most 63 fit"
-        if not _LABEL.fullmatch(label):
-            return "", "a label has a character that host names do not have"
+        if problem := _label_problem(label):
+            return "", problem
     if len(ascii_form) > 200:
         return "", f"{len(ascii_form)} characters, at most 200 fit"
     if labels[-1].isdigit():
         return "", "the last label is a number, as in an address"
     return ascii_form, ""
+
+
+def _label_problem(label: str) -> str:
+    if _LABEL.fullmatch(label):
+        return ""
+    strange = re.search(r"[^a-z0-9-]", label)
+    if strange:
+        character = printable(strange[0])
+        return "it has a space" if character == " " else f"it has the character {character}"
+    return "a label starts or ends with a hyphen"
 
 
 def to_ascii(text: str) -> str:
@@ -44,7 +56,16 @@ def to_ascii(text: str) -> str:
     try:
         return idna.encode(text, uts46=True).decode("ascii")
     except idna.IDNAError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(_idna_reason(error)) from None
+
+
+def _idna_reason(error: Exception) -> str:
+    """What the idna library says, in our words: the character or the rule of RFC 5891."""
+    text = str(error)
+    if character := re.search(r"U\+[0-9A-F]+", text):
+        return f"the character {character[0]} is not taken in names"
+    text = text.partition(" in '")[0]
+    return text[:1].lower() + text[1:]
 
 
 def mail_local_problem(text: str) -> str:
@@ -54,5 +75,6 @@ def mail_local_problem(text: str) -> str:
     if len(text) > 64:
         return f"{len(text)} characters, at most 64 fit"
     if not _LOCAL.fullmatch(text):
-        return "lower-case letters, digits and . _ + - are taken"
+        only = "lower-case letters, digits and . _ + - are taken"
+        return "a dot at its start, at its end or beside another" if _LOCAL.fullmatch(text.replace(".", "")) else only
     return ""

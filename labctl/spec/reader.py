@@ -59,6 +59,7 @@ class Reader:
         self.document = document
         self.problems: list[Problem] = list(document.problems)
         self.marks: dict[Path, Mark] = {}
+        self.keys: dict[Path, Mark] = {}
 
     def complain(self, mark: Mark, path: Path, message: str, hint: str = "") -> None:
         """Note a problem at a place."""
@@ -70,6 +71,10 @@ class Reader:
         while path and path not in self.marks:
             path = path[:-1]
         return self.marks.get(path, Mark(1, 1))
+
+    def at_key(self, path: Path) -> Mark:
+        """Where the key of ``path`` stands, or the nearest value around it."""
+        return self.keys.get(path) or self.at(path)
 
     def record(self, cls: type[Any], node: Node, path: Path) -> Any:
         """An instance of a dataclass, or None where a field of it is wrong."""
@@ -99,19 +104,27 @@ class Reader:
         self, fields: MappingABC[str, Field], node: Mapping, path: Path
     ) -> dict[str, Any] | None:
         """The values of some fields by name, or None where one is wrong or missing."""
+        found = self.each(fields, node, path)
+        return None if any(is_wrong(value) for value in found.values()) else found
+
+    def each(self, fields: MappingABC[str, Field], node: Mapping, path: Path) -> dict[str, Any]:
+        """The values of some fields by name, WRONG for those that are wrong or missing."""
         self.marks[path] = node.mark
         found: dict[str, Any] = {}
         for field in fields.values():
             if field.name in node.items:
-                _, value = node.items[field.name]
+                key, value = node.items[field.name]
+                self.keys[(*path, field.name)] = key.mark
                 self.marks[(*path, field.name)] = value.mark
                 found[field.name] = self.value(field.type, value, (*path, field.name))
             elif field.required:
-                self.complain(node.mark, path, f"'{field.name}' is missing", field.doc)
+                self.complain(
+                    self.at_key(path), path, f"'{field.name}' is missing", f"it is the {field.doc}"
+                )
                 found[field.name] = WRONG
             else:
                 found[field.name] = field.default
-        return None if any(_is_wrong(value) for value in found.values()) else found
+        return found
 
     def value(self, kind: Any, node: Node, path: Path) -> Any:
         """A value of a field's type, or WRONG."""
@@ -146,7 +159,7 @@ class Reader:
             return WRONG
         items = node.items if isinstance(node, Sequence) else [node]
         values = [self.value(kind.item, item, (*path, n)) for n, item in enumerate(items)]
-        return WRONG if any(_is_wrong(value) for value in values) else tuple(values)
+        return WRONG if any(is_wrong(value) for value in values) else tuple(values)
 
     def table(self, kind: Table, node: Node, path: Path) -> Any:
         """A dictionary, or WRONG."""
@@ -155,12 +168,17 @@ class Reader:
             return WRONG
         found: dict[Any, Any] = {}
         for key_node, value_node in node.items.values():
-            key = self.scalar(kind.key, key_node, path)
+            key = self.key(kind.key, key_node, path)
             value = self.value(kind.item, value_node, (*path, key_node.value))
-            if not _is_wrong(key) and key in found:
+            if not is_wrong(key) and key in found:
                 self.complain(key_node.mark, path, f"'{shown(str(key))}' is given twice")
             found[key] = value
-        return WRONG if _is_wrong(found) else found
+        return WRONG if is_wrong(found) else found
+
+    def key(self, kind: Type, node: Scalar, path: Path) -> Any:
+        """A key of a table, or WRONG."""
+        self.keys[(*path, node.value)] = node.mark
+        return self.scalar(kind, node, path)
 
 
 class _Wrong:
@@ -170,9 +188,10 @@ class _Wrong:
 WRONG = _Wrong()
 
 
-def _is_wrong(value: Any) -> bool:
+def is_wrong(value: Any) -> bool:
+    """Whether a value, or one of a dictionary's, could not be read."""
     if isinstance(value, dict):
-        return any(_is_wrong(item) for pair in value.items() for item in pair)
+        return any(is_wrong(item) for pair in value.items() for item in pair)
     return isinstance(value, _Wrong)
 
 

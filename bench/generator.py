@@ -1,0 +1,122 @@
+"""The load generator's container, and a plain nginx to compare with."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.workspace import LABEL, BenchLab, Workspace
+
+IMAGE = "hosting-labctl-bench:latest"
+HERE = Path(__file__).parent
+SECONDS = 4
+_RATE = re.compile(r"^Requests/sec:\s+([\d.]+)", re.MULTILINE)
+_FAILED = re.compile(r"^\s*(Non-2xx.*|Socket errors:.*)$", re.MULTILINE)
+# nginx with Debian's nginx.conf, and this beside Debian's default site
+_TLS_SITE = b"""\
+server {
+    listen 443 ssl default_server;
+    root /var/www/html;
+    index index.html;
+    ssl_certificate /etc/nginx/bench.pem;
+    ssl_certificate_key /etc/nginx/bench.key;
+    server_name _;
+    location / {
+        try_files $uri $uri/ =404;
+    }
+}
+"""
+
+
+class Failed(Exception):
+    """A load that was not answered as it should be; a figure from it would mean nothing."""
+
+
+def build(workspace: Workspace) -> None:
+    """Build the load generator's image on labctl's base."""
+    from labctl.engines.dockerfile import base_reference, own_recipe
+
+    workspace.client.images.build(
+        path=str(HERE), tag=IMAGE, rm=True, buildargs={"BASE": base_reference(own_recipe())}
+    )
+
+
+class Generator:
+    """A container on a lab's network that makes load; ``hosts`` are names it knows."""
+
+    def __init__(self, lab: BenchLab, hosts: Mapping[str, str]) -> None:
+        self.container = lab.workspace.client.containers.run(
+            IMAGE,
+            detach=True,
+            init=True,
+            name=f"{lab.project}-generator",
+            network=lab.network,
+            extra_hosts=dict(hosts),
+            labels=[LABEL],
+        )
+
+    def run(self, *words: str) -> str:
+        """Run a command there; its output. Failed when it fails."""
+        status, output = self.container.exec_run(list(words))
+        if status != 0:
+            raise Failed(f"{' '.join(words)}: {output.decode(errors='replace')}")
+        return str(output.decode())
+
+    def requests(self, url: str, host: str = "", connections: int = 32) -> float:
+        """Requests a second that one thread of wrk gets answered with 2xx over kept connections."""
+        header = ["-H", f"Host: {host}"] if host else []
+        output = self.run("wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", *header, url)
+        rate = _RATE.search(output)
+        if rate is None or (failed := _FAILED.search(output)):
+            raise Failed(f"{url}: {failed[1] if rate else output}")
+        return float(rate[1])
+
+    def messages(self, host: str, port: int, name: str, connections: int = 16) -> float:
+        """Chat messages a second that come back over WebSockets."""
+        words = (host, str(port), name, str(connections), str(SECONDS))
+        return float(self.run("python3", "/bench/ws_load.py", *words))
+
+
+class Steady(threading.Thread):
+    """The steady load, running beside something else for some seconds."""
+
+    def __init__(self, generator: Generator, url: str, authority: str, seconds: float) -> None:
+        super().__init__(daemon=True)
+        self.generator = generator
+        self.words = ("python3", "/bench/steady_load.py", url, authority, str(seconds))
+        self.output = ""
+
+    def run(self) -> None:
+        self.output = self.generator.run(*self.words)
+
+
+def plain_nginx(lab: BenchLab, content: Path, leaf: Sequence[bytes]) -> Any:
+    """A container with Debian's nginx as Debian configures it, and the limits of the front.
+
+    It is made from the front's image, serves ``content``, and has the certificate and key
+    ``leaf`` in a second server block with the directives of the first.
+    """
+    front = lab.container("front").attrs
+    files = {"pem": leaf[0], "key": leaf[1], "conf": _TLS_SITE}
+    mounts = {str(content): {"bind": "/var/www/html", "mode": "ro"}}
+    for suffix, data in files.items():
+        path = lab.workspace.folder / f"bench.{suffix}"
+        path.write_bytes(data)
+        target = "sites-enabled/bench.conf" if suffix == "conf" else f"bench.{suffix}"
+        mounts[str(path)] = {"bind": f"/etc/nginx/{target}", "mode": "ro"}
+    return lab.workspace.client.containers.run(
+        front["Config"]["Image"],
+        ["-g", "daemon off;"],
+        entrypoint="nginx",
+        detach=True,
+        name=f"{lab.project}-plain",
+        network=lab.network,
+        volumes=mounts,
+        mem_limit=front["HostConfig"]["Memory"],
+        nano_cpus=front["HostConfig"]["NanoCpus"],
+        pids_limit=front["HostConfig"]["PidsLimit"],
+        labels=[LABEL],
+    )
