@@ -13,7 +13,7 @@ from labctl import kinds
 from labctl.kinds import Scope
 from labctl.model import HOSTS, AddressOf, ExposedPort, Service, Site
 from labctl.spec.lab import ServiceSpec, SiteSpec, Spec, limits_of
-from labctl.spec.problems import InvalidLab, nearest, shown
+from labctl.spec.problems import InvalidLab, Mark, nearest, shown
 from labctl.spec.reader import Path, Reader
 
 
@@ -57,6 +57,7 @@ class _Expander:
     def __init__(self, spec: Spec, reader: Reader) -> None:
         self.spec = spec
         self.reader = reader
+        self.broken = set(spec.broken)
         self.sites = tuple(self.site(site) for site in spec.sites)
 
     def complain(self, path: Path, message: str, hint: str = "") -> None:
@@ -66,7 +67,12 @@ class _Expander:
         self.reader.complain(self.reader.at_key(path), path, message, hint)
 
     def site(self, site: SiteSpec) -> Site:
-        relative = [self.relative(name, site.name) for name in site.names]
+        paths = [("sites", site.key, "names", n) for n in range(len(site.names) - 1)]
+        places = [self.reader.at_key(("sites", site.key)), *map(self.reader.at, paths)]
+        relative = [
+            self.relative(name, site.key, place)
+            for name, place in zip(site.names, places, strict=True)
+        ]
         below = [(self.spec.domain, n) for n in relative]
         below += [(f"{self.spec.name}.localhost", n) for n in relative]
         names = tuple(parent if name == "@" else f"{name}.{parent}" for parent, name in below)
@@ -81,24 +87,20 @@ class _Expander:
             source=site.source,
         )
 
-    def relative(self, name: str, site: str) -> str:
+    def relative(self, name: str, site: str, place: Mark) -> str:
         """A host name relative to the domain; several labels must be given in full."""
         domain = self.spec.domain
-        if name == domain:
-            return "@"
-        if name.endswith(f".{domain}"):
-            return name.removesuffix(f".{domain}")
-        if "." in name:
-            self.complain(
-                ("sites", site),
-                f"'{shown(name)}' is outside the lab's domain {domain}",
-                f"give one label, relative to the domain, or a name that ends in .{domain}",
-            )
-        if name == HOSTS:
-            self.complain(
-                ("sites", site), f"'{HOSTS}' is where the lab's machines have their names"
-            )
-        return name
+        relative = "@" if name == domain else name.removesuffix(f".{domain}")
+        reason = hint = ""
+        if name == relative and "." in name:
+            reason = f"'{shown(name)}' is outside the lab's domain {domain}"
+            hint = f"give one label, relative to the domain, or a name that ends in .{domain}"
+        elif f".{relative}".endswith(f".{HOSTS}"):
+            reason = f"{HOSTS}.{domain} is where the lab's machines have their names"
+            hint = "take another name"
+        if reason:
+            self.reader.complain(place, ("sites", site), reason, hint)
+        return relative
 
     def services(self) -> dict[str, Service]:
         names = {service.name: service.kind for service in self.spec.services.values()}
@@ -138,6 +140,7 @@ class _Expander:
                 ("services", spec.name, *complaint.path), complaint.message, complaint.hint
             )
         if complaints:
+            self.broken.add(spec.name)
             return service
         expansion = kind.expand(service, scope)
         return replace(
@@ -149,13 +152,13 @@ class _Expander:
         answering = [s.name for s in services.values() if s.expansion.route]
         for site, spec in zip(self.sites, self.spec.sites, strict=True):
             path = ("sites", spec.key, "service")
-            if site.service in self.spec.broken:
+            if site.service in self.broken:
                 continue
             if site.service not in services:
                 self.complain(
                     path, f"there is no service '{site.service}'", nearest(site.service, answering)
                 )
-            elif site.service not in answering and not self.reader.problems:
+            elif site.service not in answering:
                 kind = services[site.service].kind
                 self.complain(
                     path,
@@ -167,20 +170,23 @@ class _Expander:
         self.one_kind_each(services)
 
     def names_used_once(self, services: Mapping[str, Service]) -> None:
-        owners: dict[str, str] = {}
+        owners = {f"{NAME_SERVER}.{self.spec.domain}": "the lab's name server"}
         for service in services.values():
             for record in service.expansion.records:
                 if record.type == "A" and isinstance(record.value, AddressOf):
-                    owners[f"{record.name}.{self.spec.domain}"] = f"service '{service.name}'"
+                    name = f"{record.name}.{self.spec.domain}"
+                    self.claim(owners, name, ("services", service.name), "service")
         for site, spec in zip(self.sites, self.spec.sites, strict=True):
-            for name in site.names:
-                if name in owners and not name.endswith(".localhost"):
-                    self.complain(
-                        ("sites", spec.name),
-                        f"{name} already belongs to {owners[name]}",
-                        "every host name has one owner",
-                    )
-                owners.setdefault(name, f"site '{spec.name}'")
+            for name in site.names[: len(spec.names)]:
+                self.claim(owners, name, ("sites", spec.key), "site")
+
+    def claim(self, owners: dict[str, str], name: str, path: Path, what: str) -> None:
+        """Note whose a host name is; complain where it is somebody's already."""
+        if name in owners:
+            self.complain_of_key(
+                path, f"{name} already belongs to {owners[name]}", "every host name has one owner"
+            )
+        owners.setdefault(name, f"{what} '{path[-1]}'")
 
     def ports_used_once(self, services: Mapping[str, Service]) -> None:
         """Services of one machine need ports of their own; nginx shares its one among sites."""
@@ -219,7 +225,7 @@ class _Expander:
         for number, keys in self.spec.expose.items():
             path = ("expose", number)
             service = services.get(keys.service)
-            if keys.service in self.spec.broken:
+            if keys.service in self.broken:
                 continue
             if service is None:
                 self.complain(

@@ -301,7 +301,10 @@ class _Lab:
         files: Mapping[str, bytes] = {}
         if "content" in own and (named or options["content"]):
             options["content"] = options["content"] or name
-            files = self.content(options["content"], path)
+            found = self.content(options["content"], path)
+            if found is None:
+                return None
+            files = found
         limits = {key: keys[key] for key in ("memory", "cpus", "processes") if keys[key]}
         return ServiceSpec(
             name,
@@ -336,14 +339,14 @@ class _Lab:
         )
         return None
 
-    def content(self, relative: str, path: tuple[str, ...]) -> Mapping[str, bytes]:
+    def content(self, relative: str, path: tuple[str, ...]) -> Mapping[str, bytes] | None:
         try:
             return content.read_folder(self.folder, relative)
         except content.ContentError as error:
             place = self.reader.at((*path, "content"))
             hint = "make it, or name another with `content:`" if "no folder" in str(error) else ""
             self.reader.complain(place, (*path, "content"), str(error), hint)
-            return {}
+            return None
 
     def site(self, key: str, label: str, keys: SiteKeys) -> SiteSpec:
         path = ("sites", key)
