@@ -70,8 +70,8 @@ class Generator:
         header = ["-H", f"Host: {host}"] if host else []
         output = self.run("wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", *header, url)
         rate = _RATE.search(output)
-        if rate is None or (failed := _FAILED.search(output)):
-            raise Failed(f"{url}: {failed[1] if rate else output}")
+        if rate is None or _FAILED.search(output):
+            raise Failed(f"{url}: {output}")
         return float(rate[1])
 
     def messages(self, host: str, port: int, name: str, connections: int = 16) -> float:

@@ -65,9 +65,7 @@ class Workspace:
 class BenchLab:
     """One lab of the bench."""
 
-    def __init__(
-        self, workspace: Workspace, name: str, file: Path, http: int, https: int
-    ) -> None:
+    def __init__(self, workspace: Workspace, name: str, file: Path, http: int, https: int) -> None:
         self.workspace = workspace
         self.name = name
         self.file = file

@@ -15,7 +15,7 @@ from labctl.spec.problems import nearest
 
 def check(target: str, services: Iterable[str] = ()) -> tuple[runner.Result, ...]:
     """Run a lab's checks, or those of some services; LabctlError where the lab is not up."""
-    session = Session(target, dry=True)
+    session = Session(target, dry=True, running=True)
     lab = session.lab
     wanted = set(services)
     for name in wanted - set(lab.services):

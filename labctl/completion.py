@@ -154,9 +154,14 @@ def _bash(found: tuple[Command, ...]) -> str:
 def _table(found: tuple[Command, ...]) -> str:
     """A function that sets what one command takes."""
     verbs = " ".join(dict.fromkeys(command.words[0] for command in found))
-    lines = ["", "# Sets what a command takes: its options, those with a value, its places.",
-             "_labctl_command() {", '    options="" valued="" choices="" repeats="" places=()',
-             "    case $1 in", f'    "") options="-h --help --version" actions={shlex.quote(verbs)} ;;']  # fmt: skip
+    lines = [
+        "",
+        "# Sets what a command takes: its options, those with a value, its places.",
+        "_labctl_command() {",
+        '    options="" valued="" choices="" repeats="" places=()',
+        "    case $1 in",
+        f"    \"\") options='-h --help --version' actions={shlex.quote(verbs)} ;;",
+    ]
     for command in found:
         lines += [f"    {shlex.quote(' '.join(command.words))})", *_settings(command), "        ;;"]
     return "\n".join([*lines, "    esac", "}", ""])

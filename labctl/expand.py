@@ -15,6 +15,7 @@ from labctl.model import HOSTS, AddressOf, ExposedPort, Service, Site
 from labctl.spec.lab import ServiceSpec, SiteSpec, Spec, limits_of
 from labctl.spec.problems import InvalidLab, Mark, nearest, shown
 from labctl.spec.reader import Path, Reader
+from labctl.zones import NAME_SERVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,9 @@ class _Expander:
         self.reader.complain(self.reader.at_key(path), path, message, hint)
 
     def site(self, site: SiteSpec) -> Site:
-        paths = [("sites", site.key, "names", n) for n in range(len(site.names) - 1)]
-        places = [self.reader.at_key(("sites", site.key)), *map(self.reader.at, paths)]
         relative = [
             self.relative(name, site.key, place)
-            for name, place in zip(site.names, places, strict=True)
+            for name, place in zip(site.names, self.places(site), strict=True)
         ]
         below = [(self.spec.domain, n) for n in relative]
         below += [(f"{self.spec.name}.localhost", n) for n in relative]
@@ -86,6 +85,11 @@ class _Expander:
             config_source=site.config_source,
             source=site.source,
         )
+
+    def places(self, site: SiteSpec) -> list[Mark]:
+        """Where each name of a site stands in the lab file."""
+        paths = [("sites", site.key, "names", n) for n in range(len(site.names) - 1)]
+        return [self.reader.at_key(("sites", site.key)), *map(self.reader.at, paths)]
 
     def relative(self, name: str, site: str, place: Mark) -> str:
         """A host name relative to the domain; several labels must be given in full."""
@@ -175,17 +179,18 @@ class _Expander:
             for record in service.expansion.records:
                 if record.type == "A" and isinstance(record.value, AddressOf):
                     name = f"{record.name}.{self.spec.domain}"
-                    self.claim(owners, name, ("services", service.name), "service")
+                    path = ("services", service.name)
+                    self.claim(owners, name, path, self.reader.at_key(path), "service")
         for site, spec in zip(self.sites, self.spec.sites, strict=True):
-            for name in site.names[: len(spec.names)]:
-                self.claim(owners, name, ("sites", spec.key), "site")
+            places = self.places(spec)
+            for name, place in zip(site.names, places, strict=False):
+                self.claim(owners, name, ("sites", spec.key), place, "site")
 
-    def claim(self, owners: dict[str, str], name: str, path: Path, what: str) -> None:
+    def claim(self, owners: dict[str, str], name: str, path: Path, place: Mark, what: str) -> None:
         """Note whose a host name is; complain where it is somebody's already."""
         if name in owners:
-            self.complain_of_key(
-                path, f"{name} already belongs to {owners[name]}", "every host name has one owner"
-            )
+            message = f"{name} already belongs to {owners[name]}"
+            self.reader.complain(place, path, message, "every host name has one owner")
         owners.setdefault(name, f"{what} '{path[-1]}'")
 
     def ports_used_once(self, services: Mapping[str, Service]) -> None:

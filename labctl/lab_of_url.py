@@ -13,7 +13,7 @@ from labctl.url import request
 def explain_url(url: str, lab: str = "") -> Explanation:
     """Explain a URL by ``lab``, or by the lab whose names it has; LabctlError where none has."""
     asked = request(url)
-    session = Session(lab, dry=True) if lab else lab_of(asked.host)
+    session = Session(lab, dry=True, running=True) if lab else lab_of(asked.host)
     return explain(asked, session.lab, session.tree)
 
 
@@ -22,7 +22,9 @@ def lab_of(host: str) -> Session:
     known: list[str] = []
     for listed in sorted(labs(), key=lambda one: one.state != "up"):
         try:
-            session = Session(listed.name if listed.state == "up" else listed.file, dry=True)
+            session = Session(
+                listed.name if listed.state == "up" else listed.file, dry=True, running=True
+            )
         except (InvalidLab, LabctlError):
             continue  # `labctl list` says so
         parents = (session.expanded.domain, f"{session.name}.localhost")

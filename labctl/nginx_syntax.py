@@ -122,7 +122,8 @@ class _Scanner:
         found: list[str] = []
         while self.place < len(self.text):
             character = self.text[self.place]
-            if character.isspace() or (character in _SPECIAL and found[-1:] != ["$"]):
+            variable = found[-1:] == ["$"] and character == "{"
+            if character.isspace() or (character in _SPECIAL and not variable):
                 break
             found.append(self.step())
             if found[-2:] == ["$", "{"]:

@@ -50,6 +50,17 @@ def state_directory(name: str) -> Path:
     return Path(os.environ.get("HOSTING_LABCTL_DIR") or ".labctl").absolute() / name
 
 
+def state_of(name: str, running: bool = False) -> State:
+    """The state of a lab; of one that is ``running`` where its containers say that it is."""
+    here = State(state_directory(name))
+    if running and not here.directory.exists():
+        from labctl.engines.compose import Engine
+
+        elsewhere = Engine().state_of(name)
+        return State(Path(elsewhere)) if elsewhere else here
+    return here
+
+
 def read_settings(state: State) -> Settings | None:
     """The settings of the last ``up``, or None."""
     try:
@@ -98,21 +109,31 @@ def find_lab_file(target: str) -> Path:
 class Session:
     """A lab that a command works on."""
 
-    def __init__(self, target: str, choices: Choices | None = None, dry: bool = False) -> None:
-        """Read and place the lab ``target``. ``dry`` writes nothing, not even kept things."""
+    def __init__(
+        self,
+        target: str,
+        choices: Choices | None = None,
+        dry: bool = False,
+        running: bool = False,
+    ) -> None:
+        """Read and place the lab ``target``.
+
+        ``dry`` writes nothing, not even kept things. ``running`` finds a lab that is up by its
+        name also from another directory than the one it was brought up from.
+        """
         from labctl.expand import expand
         from labctl.spec.lab import load
 
         self.dry = dry
         choices = choices or Choices()
-        earlier = None if "/" in target else read_settings(State(state_directory(target)))
+        earlier = None if "/" in target else read_settings(state_of(target, running))
         self.file = Path(earlier.file) if earlier else find_lab_file(target).absolute()
         name = choices.name or (earlier.name if earlier else "") or ""
         spec, reader = load(_relative(self.file), name)
         self.name = spec.name
         self.expanded = expand(spec, reader)
-        self.state = State(state_directory(self.name))
-        self.earlier = earlier or read_settings(self.state)
+        self.state = state_of(self.name, running)
+        self.earlier = read_settings(self.state)
         before = self.earlier.publishing if self.earlier else Publishing()
         before = replace(before, ipv6=addresses.has_ipv6_loopback())
         said = {k: v for k, v in asdict(choices).items() if v is not None and k != "name"}

@@ -27,7 +27,7 @@ class MachineStatus:
 
 def status(target: str) -> tuple[MachineStatus, ...]:
     """Every machine that the lab should have."""
-    session = Session(target, dry=True)
+    session = Session(target, dry=True, running=True)
     seen = Engine().observe(session.name)
     found = []
     for machine in session.lab.machines.values():

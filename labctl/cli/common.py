@@ -14,7 +14,19 @@ if TYPE_CHECKING:
 
 def lab_argument(parser: argparse.ArgumentParser) -> None:
     """The lab, by name or path."""
-    parser.add_argument("lab", metavar="LAB", help="name of a lab, its folder or its lab.yml")
+    parser.add_argument(
+        "lab",
+        nargs="?",
+        metavar="LAB",
+        help="name of a lab, its folder or its lab.yml; the one of this folder, or the only one up",
+    )
+    parser.set_defaults(needs_lab=True)
+
+
+def words_argument(parser: argparse.ArgumentParser, form: str, meaning: str) -> None:
+    """``[LAB] MACHINE …``: what the words are is seen when they are read."""
+    parser.usage = f"{parser.prog} {form}"
+    parser.add_argument("words", nargs="*", metavar="[LAB] MACHINE", help=meaning)
 
 
 def json_argument(parser: argparse.ArgumentParser) -> None:
@@ -58,7 +70,20 @@ def _name(text: str) -> str:
     return value
 
 
-def container_of(engine: Engine, lab: str, machine: str) -> str:
+def at_most_one(words: list[str]) -> str | None:
+    """The only word, or None; LabctlError for more."""
+    from labctl.errors import LabctlError
+
+    if len(words) > 1:
+        raise LabctlError(
+            f"one machine is expected, not '{' '.join(words)}'",
+            "`labctl list` shows which labs are up, `labctl status` their machines",
+            status=2,
+        )
+    return words[0] if words else None
+
+
+def container_of(engine: Engine, lab: str, machine: str | None) -> str:
     """The container of a running machine; LabctlError that names those that there are."""
     from labctl.errors import LabctlError
     from labctl.execute import running
@@ -67,6 +92,8 @@ def container_of(engine: Engine, lab: str, machine: str) -> str:
     found = running(engine, lab)
     if not found:
         raise LabctlError(f"{lab} is not up", f"`labctl up {lab}` brings it up")
+    if machine is None:
+        raise LabctlError("which machine?", nearest("", found), status=2)
     if machine not in found:
         raise LabctlError(
             f"{lab} has no running machine '{machine}'", nearest(machine, found), status=2
@@ -74,17 +101,8 @@ def container_of(engine: Engine, lab: str, machine: str) -> str:
     return found[machine]
 
 
-def lab_name(target: str) -> str:
-    """The name of the lab that a word means: a running lab's own, else its lab file's."""
-    from labctl.engines.compose import Engine
-
-    if "/" not in target and Engine().containers(target):
-        return target
-    return session_of(target).name
-
-
 def session_of(target: str) -> Session:
     """A lab to look at; nothing is written."""
     from labctl.session import Session
 
-    return Session(target, dry=True)
+    return Session(target, dry=True, running=True)

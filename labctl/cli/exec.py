@@ -10,14 +10,13 @@ from labctl.cli import common
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    common.lab_argument(parser)
-    parser.add_argument("machine", metavar="MACHINE", help="where to run it")
+    parser.usage = f"{parser.prog} [--user USER] [LAB] MACHINE -- COMMAND …"
     parser.add_argument("--user", default="root", help="as whom (root)")
     parser.add_argument(
-        "command",
+        "words",
         nargs=argparse.REMAINDER,
-        metavar="-- COMMAND",
-        help="the program and its arguments",
+        metavar="[LAB] MACHINE -- COMMAND",
+        help="where, and the program with its arguments",
     )
 
 
@@ -25,9 +24,16 @@ def run(options: argparse.Namespace) -> int:
     """Run it with this terminal; its exit status."""
     from labctl.engines.compose import Engine, attach
     from labctl.errors import LabctlError
+    from labctl.which import lab_and_rest
 
-    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    words: list[str] = options.words
+    before, command = words, []
+    if "--" in words:
+        before, command = words[: words.index("--")], words[words.index("--") + 1 :]
+    lab, rest = lab_and_rest(before)
+    if "--" not in words:
+        rest, command = rest[:1], rest[1:]
     if not command:
-        raise LabctlError("no command", "labctl exec LAB MACHINE -- COMMAND", status=2)
-    container = common.container_of(Engine(), common.lab_name(options.lab), options.machine)
+        raise LabctlError("no command", "labctl exec [LAB] MACHINE -- COMMAND", status=2)
+    container = common.container_of(Engine(), lab, common.at_most_one(rest))
     return attach(container, command, options.user, terminal=sys.stdin.isatty())

@@ -9,8 +9,7 @@ from labctl.cli import common
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    common.lab_argument(parser)
-    parser.add_argument("machine", nargs="?", metavar="MACHINE", help="one machine; all")
+    common.words_argument(parser, "[-f] [--tail N] [LAB] [MACHINE]", "one machine; all")
     parser.add_argument("-f", "--follow", action="store_true", help="go on as more is said")
     parser.add_argument("--tail", type=int, default=200, metavar="N", help="last lines (200)")
 
@@ -18,8 +17,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print what the daemons said."""
     from labctl.engines.compose import Engine, logs
+    from labctl.which import lab_and_rest
 
-    name = common.lab_name(options.lab)
-    if options.machine:
-        common.container_of(Engine(), name, options.machine)
-    return logs(name, options.machine, options.follow, options.tail)
+    lab, rest = lab_and_rest(options.words)
+    machine = common.at_most_one(rest)
+    if machine:
+        common.container_of(Engine(), lab, machine)
+    return logs(lab, machine, options.follow, options.tail)

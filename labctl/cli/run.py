@@ -44,6 +44,10 @@ def run(verb: str, words: Sequence[str]) -> int:
             options = parser(verb).parse_args(words)
         except SystemExit as stop:
             return stop.code if isinstance(stop.code, int) else 2
+        if getattr(options, "needs_lab", False) and options.lab is None:
+            from labctl.which import the_lab
+
+            options.lab = the_lab()
         status = module(verb).run(options)
         sys.stdout.flush()
         return status

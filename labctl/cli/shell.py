@@ -10,14 +10,15 @@ from labctl.cli import common
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    common.lab_argument(parser)
-    parser.add_argument("machine", metavar="MACHINE", help="where to")
+    common.words_argument(parser, "[--user USER] [LAB] MACHINE", "where to")
     parser.add_argument("--user", default="root", help="as whom (root)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Open a shell; its exit status."""
     from labctl.engines.compose import Engine, attach
+    from labctl.which import lab_and_rest
 
-    container = common.container_of(Engine(), common.lab_name(options.lab), options.machine)
+    lab, rest = lab_and_rest(options.words)
+    container = common.container_of(Engine(), lab, common.at_most_one(rest))
     return attach(container, ["bash", "-l"], options.user, terminal=sys.stdin.isatty())

@@ -57,6 +57,11 @@ class Engine:
         )
         return found
 
+    def state_of(self, lab: str) -> str:
+        """The state directory that a lab's containers name, or ""."""
+        labels = [container["Labels"] for container in self.containers(lab)]
+        return next((text for one in labels if (text := one.get(f"{LABEL}.state"))), "")
+
     def observe(self, lab: str) -> Observation:
         """What there is of a lab: containers, and what each running machine says of itself."""
         containers = self.containers(lab)

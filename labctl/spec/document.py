@@ -180,7 +180,7 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         if event.tag and event.tag != "!":
-            raise self.refuse(event, f"the tag '{shown(event.tag)}' is not taken", "remove it")
+            raise self.refuse(event, f"the tag '{shown(event.tag)}' is not allowed", "remove it")
         before = self.nodes
         self.count(event)
         node: Node

@@ -106,6 +106,13 @@ class Name(_Pattern):
 
 
 @dataclass(frozen=True)
+class Kind(Name):
+    """The name of a kind of service."""
+
+    name = "a kind"
+
+
+@dataclass(frozen=True)
 class Domain(_Pattern):
     """The lab's domain, below a top-level domain that the Internet never delegates.
 

@@ -21,6 +21,7 @@ from labctl.spec.fields import (
     Domain,
     HostLabel,
     Integer,
+    Kind,
     Many,
     Memory,
     Name,
@@ -37,7 +38,7 @@ from labctl.spec.reader import Reader, fields_of, is_wrong
 class ServiceKeys:
     """Keys that every service has, whatever its kind."""
 
-    kind: Annotated[str, Name(), Doc("what kind of server this is; the service's name")]
+    kind: Annotated[str, Kind(), Doc("what kind of server this is; the service's name")]
     machine: Annotated[str, Name(), Doc("machine that runs it; one of its own")] = ""
     memory: Annotated[int, Memory(), Doc("memory of its machine; what the kind needs")] = 0
     cpus: Annotated[float, Cpus(), Doc("processors of its machine; 1")] = 0
@@ -228,9 +229,12 @@ class _Lab:
         for key, value in node.items.values():
             label = self.reader.key(HostLabel(), key, ("sites",))
             keys = self.reader.value(SiteKeys, value, ("sites", key.value))
+            if is_wrong(label):
+                continue
             if label in seen:
-                self.reader.complain(key.mark, ("sites",), f"'{label}' is given twice")
-            elif not is_wrong(label) and not is_wrong(keys):
+                message = f"'{label}' is given twice"
+                self.reader.complain(key.mark, ("sites",), message, "remove one")
+            elif not is_wrong(keys):
                 yield self.site(key.value, label, keys)
             seen.add(label)
 
@@ -326,7 +330,7 @@ class _Lab:
             return None
         value = node.items["kind"][1]
         if not isinstance(value, Scalar) or (value.plain and value.value in ("", "~", "null")):
-            self.reader.scalar(Name(), value, (*path, "kind"))
+            self.reader.scalar(Kind(), value, (*path, "kind"))
             return None
         if isinstance(value, Scalar) and value.value in kinds.names():
             return value.value

@@ -6,7 +6,6 @@ import re
 
 from labctl.spec.problems import printable
 
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 # of the characters RFC 5321 allows, those that mean something to a shell, to a pipe or to
 # routing (RFC 5321 appendix F.2) are left out: no mailbox of a lab needs them
 _LOCAL = re.compile(r"[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*")
@@ -16,33 +15,39 @@ def host_label_problem(text: str, absolute: bool = False) -> tuple[str, str]:
     """A host name in its ASCII form, and what is wrong with it ("" when nothing is)."""
     if text == "@" and not absolute:
         return "@", ""
+    problem = next(filter(None, map(_edge_problem, text.split("."))), "")
+    if problem:
+        return "", problem
     try:
         ascii_form = to_ascii(text)
     except ValueError as error:
         return "", str(error)
     labels = ascii_form.split(".")
-    for label in labels:
-        if not label:
-            return "", "a label is empty"
-        if len(label) > 63:
-            return "", f"a label has {len(label)} characters, at most 63 fit"
-        if problem := _label_problem(label):
-            return "", problem
-    if len(ascii_form) > 200:
-        return "", f"{len(ascii_form)} characters, at most 200 fit"
-    if labels[-1].isdigit():
-        return "", "the last label is a number, as in an address"
-    return ascii_form, ""
+    problem = next(filter(None, map(_label_problem, labels)), "")
+    if not problem and len(ascii_form) > 200:
+        problem = f"{len(ascii_form)} characters, at most 200 fit"
+    if not problem and labels[-1].isdigit():
+        problem = "the last label is a number, as in an address"
+    return ("", problem) if problem else (ascii_form, "")
+
+
+def _edge_problem(label: str) -> str:
+    """What is wrong with a label of any script at its start or end."""
+    if not label:
+        return "a label is empty"
+    edges = label[0] == "-" or label[-1] == "-"
+    return "a label starts or ends with a hyphen" if edges else ""
 
 
 def _label_problem(label: str) -> str:
-    if _LABEL.fullmatch(label):
-        return ""
+    """What is wrong with a label in ASCII."""
     strange = re.search(r"[^a-z0-9-]", label)
     if strange:
         character = printable(strange[0])
         return "it has a space" if character == " " else f"it has the character {character}"
-    return "a label starts or ends with a hyphen"
+    if len(label) > 63:
+        return f"a label has {len(label)} characters, at most 63 fit"
+    return _edge_problem(label)
 
 
 def to_ascii(text: str) -> str:
@@ -64,8 +69,7 @@ def _idna_reason(error: Exception) -> str:
     text = str(error)
     if character := re.search(r"U\+[0-9A-F]+", text):
         return f"the character {character[0]} is not taken in names"
-    text = text.partition(" in '")[0]
-    return text[:1].lower() + text[1:]
+    return text.partition(" in '")[0]
 
 
 def mail_local_problem(text: str) -> str:
@@ -75,6 +79,7 @@ def mail_local_problem(text: str) -> str:
     if len(text) > 64:
         return f"{len(text)} characters, at most 64 fit"
     if not _LOCAL.fullmatch(text):
-        only = "lower-case letters, digits and . _ + - are taken"
-        return "a dot at its start, at its end or beside another" if _LOCAL.fullmatch(text.replace(".", "")) else only
+        if _LOCAL.fullmatch(text.replace(".", "")):
+            return "a dot at its start, at its end or beside another"
+        return "lower-case letters, digits and . _ + - are taken"
     return ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from labctl.spec.document import Document, Mapping, Node, Scalar, Sequence
-from labctl.spec.fields import Doc, Many, Table, Type, Wrong
+from labctl.spec.fields import Choice, Doc, Many, Table, Type, Wrong
 from labctl.spec.problems import Mark, Problem, nearest, shown
 
 Path = tuple[str | int, ...]
@@ -118,9 +118,8 @@ class Reader:
                 self.marks[(*path, field.name)] = value.mark
                 found[field.name] = self.value(field.type, value, (*path, field.name))
             elif field.required:
-                self.complain(
-                    self.at_key(path), path, f"'{field.name}' is missing", f"it is the {field.doc}"
-                )
+                hint = f"`{field.name}:` {field.doc}"
+                self.complain(self.at_key(path), path, f"'{field.name}' is missing", hint)
                 found[field.name] = WRONG
             else:
                 found[field.name] = field.default
@@ -203,4 +202,6 @@ def _words(node: Node) -> str:
 
 def _plain(kind: Type) -> str:
     words = kind.words().replace("`", "")
-    return words if words.startswith(("a ", "an ", "text")) else f"a {words}"
+    if isinstance(kind, Choice) or words.startswith(("a ", "text", "true")):
+        return words
+    return f"an {words}" if words[0] in "aeiou" or words.startswith("IPv4") else f"a {words}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -106,6 +107,11 @@ class OwnLab:
         assert ran.status == 0, ran.said
         path.write_text(ran.out)
         return path
+
+    def passwords(self) -> dict[str, str]:
+        """The passwords of the accounts, as ``up`` prints them."""
+        rows = re.findall(rf"^(\S+)@{self.domain}\s+(\S+)", self.must("up").out, re.MULTILINE)
+        return dict(rows)
 
     def write(self, path: str, text: str) -> Path:
         """Write a file of the lab's folder."""
