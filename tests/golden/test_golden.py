@@ -6,68 +6,103 @@ then read like any other change.
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from labctl.expand import expand
 from labctl.model import Lab
-from labctl.render.tree import Files, Tree
+from labctl.render.tree import Tree
 from labctl.spec.lab import read
 from labctl.spec.problems import InvalidLab
 from tests.support import lab_at, tree_of
 
 HERE = Path(__file__).parent
-GOOD = sorted(path.parent for path in HERE.glob("good/*/lab.yml"))
-BAD = sorted(HERE.glob("bad/*.yml"))
-STACKS = HERE.parents[1] / "stacks"
-# files of the lab's content are compared by digest, keys and certificates are made up
-CONTENT = ("/var/www/", "/srv/", "/usr/lib/cgi-bin/", "/usr/local/src/")
+ROOT = HERE.parents[1]
+STACKS = ("hello", "lab1")
+GOOD = sorted(path.parent.name for path in HERE.glob("good/*/lab.yml"))
+BAD = sorted(path.stem for path in HERE.glob("bad/*.yml"))
+# copied as it is, or made up by the tests: only named in the lists of files
+COPIED = ("/var/www/", "/srv/", "/usr/lib/cgi-bin/", "/usr/local/src/")
+MADE_UP = ("/etc/ssl/", "/usr/lib/ssl/", "/usr/local/share/ca-certificates/")
 
 
-def digested(files: Files) -> dict[str, str]:
-    """What is rendered, as text; a line for what was only copied."""
-    found = {}
-    for path, entry in files.items():
-        copied = path.startswith(CONTENT) and not path.endswith("/Makefile")
-        head = f"{entry.mode:04o} {entry.owner}:{entry.group}"
-        if copied:
-            found[path] = f"{head} sha256:{entry.digest}\n"
-        else:
-            found[path] = entry.content.decode()
-    return found
+@pytest.fixture(autouse=True)
+def _in_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths in messages and sources are relative to the checkout, wherever that is."""
+    monkeypatch.chdir(ROOT)
 
 
-def as_files(tree: Tree) -> dict[str, str]:
-    """All of a tree by relative path: the Compose file, a folder a machine, and the modes."""
-    found = {"compose.yaml": tree.compose.decode()}
+@pytest.mark.parametrize("case", GOOD)
+def test_a_good_lab_becomes_these_files(case: str, update_golden: bool) -> None:
+    folder = HERE.relative_to(ROOT) / "good" / case
+    compare(lab_at(folder / "lab.yml"), folder / "expected", update_golden)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_stack_becomes_these_files(stack: str, update_golden: bool) -> None:
+    lab = lab_at(Path("stacks") / stack / "lab.yml")
+    compare(lab, HERE / "good" / stack / "expected", update_golden)
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_lab_is_told_what_is_wrong(case: str, update_golden: bool) -> None:
+    file = HERE / "bad" / f"{case}.yml"
+    with pytest.raises(InvalidLab) as caught:
+        expand(*read(file.read_bytes(), file.name, file.parent))
+    said = f"{caught.value}\n"
+    expected = file.with_suffix(".txt")
+    if update_golden:
+        expected.write_text(said)
+    assert said == expected.read_text()
+    assert caught.value.status == 2
+
+
+def test_every_expectation_has_its_lab() -> None:
+    assert sorted(path.stem for path in HERE.glob("bad/*.txt")) == BAD
+    expected = {path.parent.name for path in HERE.glob("good/*/expected")}
+    assert expected == {*GOOD, *STACKS}
+
+
+def compare(lab: Lab, expected: Path, update: bool) -> None:
+    """The lab's files against those of the folder, which are written first on ``update``."""
+    tree = tree_of(lab)
+    contents = {data for files in lab.contents.values() for data in files.values()}
+    made = dict(texts(tree))
+    for files in tree.machines.values():
+        copied = (e.content for path, e in files.items() if is_copied(path))
+        assert all(content in contents for content in copied)
+    if update:
+        write(made, expected)
+    there = {p.relative_to(expected).as_posix(): p for p in expected.rglob("*") if p.is_file()}
+    assert sorted(made) == sorted(there)
+    for path, text in made.items():
+        assert text == there[path].read_text(), path
+
+
+def texts(tree: Tree) -> Iterator[tuple[str, str]]:
+    """The Compose file, each machine's list of files, and the files that are rendered."""
+    yield "compose.yaml", tree.compose.decode()
     for machine, files in tree.machines.items():
-        texts = digested(files)
-        modes = [
+        lines = [
             f"{entry.mode:04o} {entry.owner}:{entry.group} {path}  <- {entry.source}\n"
             for path, entry in sorted(files.items())
         ]
-        found[f"{machine}.files"] = "".join(modes)
-        found |= {f"{machine}{path}": text for path, text in texts.items() if shown(path)}
-        copied = [f"{text.split()[2]} {path}\n" for path, text in texts.items() if not shown(path)]
-        if copied:
-            found[f"{machine}.content"] = "".join(sorted(copied))
-    return found
+        yield f"{machine}/files", "".join(lines)
+        for path, entry in files.items():
+            if not is_copied(path) and not path.startswith(MADE_UP):
+                yield f"{machine}{path}", entry.content.decode()
 
 
-def shown(path: str) -> bool:
-    return not path.startswith(CONTENT) or path.endswith("/Makefile")
+def is_copied(path: str) -> bool:
+    return path.startswith(COPIED) and not path.endswith("/Makefile")
 
 
-def compare(tree: Tree, expected: Path, update: bool) -> None:
-    made = as_files(tree)
-    if update:
-        write(made, expected)
-    there = {
-        path.relative_to(expected).as_posix(): path.read_text()
-        for path in expected.rglob("*")
-        if path.is_file()
-    }
-    assert sorted(made) == sorted(there)
+def write(made: dict[str, str], expected: Path) -> None:
+    shutil.rmtree(expected, ignore_errors=True)
     for path, text in made.items():
-        assert text == there[path], path
+        file = expected / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
