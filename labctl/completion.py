@@ -62,14 +62,20 @@ def _commands(
         words,
         help_text or (parser.description or "").rstrip("."),
         tuple(_option(a) for a in actions if a.option_strings and a.help != argparse.SUPPRESS),
-        tuple(_DYNAMIC.get(str(a.metavar), "") for a in places),
-        any(a.nargs in ("*", "+") for a in places),
+        tuple(place for a in places for place in _places(a)),
+        any(a.nargs in ("*", "+") and len(_places(a)) == 1 for a in places),
         helps,
         tuple(str(choice) for a in places for choice in a.choices or ()),
     )
     if nested:
         for name, inner in nested.choices.items():
             yield from _commands((*words, name), inner, helps[name])
+
+
+def _places(action: argparse.Action) -> tuple[str, ...]:
+    """What stands where: a metavar may name several words, ``[LAB] MACHINE -- COMMAND``."""
+    words = str(action.metavar).partition(" -- ")[0].split()
+    return tuple(_DYNAMIC.get(word.strip("[]"), "") for word in words)
 
 
 def _option(action: argparse.Action) -> Option:
@@ -100,14 +106,20 @@ _labctl_offer() {
     done
 }
 
+# The same of words with spaces or commas between them.
+_labctl_words() {
+    _labctl_offer < <(printf '%s' "$1" | tr ' ,' '\n\n'; echo)
+}
+
 _labctl_complete() {
-    local words=("${COMP_WORDS[@]:1:COMP_CWORD-1}") _labctl_typed=${COMP_WORDS[COMP_CWORD]}
+    local _labctl_typed=${COMP_WORDS[COMP_CWORD]}
     local command="" options="" valued="" actions="" choices="" repeats="" lab="" previous=""
     local -a places=() given=()
-    local word
+    local word number
     COMPREPLY=()
     _labctl_command ""
-    for word in "${words[@]}"; do
+    for ((number = 1; number < COMP_CWORD; number++)); do
+        word=${COMP_WORDS[number]}
         if [[ -n $actions && $word != -* ]]; then
             command="${command:+$command }$word" actions=""
             _labctl_command "$command"
@@ -120,9 +132,9 @@ _labctl_complete() {
         word=${valued#*"$previous="}
         _labctl_kind "${word%% *}"
     elif [[ $_labctl_typed == -* ]]; then
-        _labctl_offer <<<"${options// /$'\n'}"
+        _labctl_words "$options"
     elif [[ -n $actions || -n $choices ]]; then
-        _labctl_offer <<<"${actions// /$'\n'}${choices// /$'\n'}"
+        _labctl_words "$actions $choices"
     else
         local place=${#given[@]}
         if [[ -n $repeats && place -ge ${#places[@]} ]]; then place=$((${#places[@]} - 1)); fi
@@ -138,7 +150,7 @@ _labctl_kind() {
     machines) _labctl_offer < <(command labctl list --machines "$lab" 2>/dev/null) ;;
     files) compopt -o default 2>/dev/null || true ;;
     text | "") ;;
-    *) _labctl_offer <<<"${1//,/$'\n'}" ;;
+    *) _labctl_words "$1" ;;
     esac
 }
 """

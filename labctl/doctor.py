@@ -204,7 +204,11 @@ def _names(facts: Facts) -> Iterable[Finding]:
         yield Finding("names", "ok", "programs resolve *.localhost")
         return
     what = "browsers and curl resolve *.localhost by themselves, other programs do not"
-    yield Finding("names", "warn", what, "sudo apt-get install libnss-myhostname")
+    mend = (
+        "sudo apt-get install libnss-myhostname"
+        "    # or: labctl doctor --hosts LAB | sudo tee -a /etc/hosts"
+    )
+    yield Finding("names", "warn", what, mend)
 
 
 def _trust(facts: Facts) -> Iterable[Finding]:

@@ -76,7 +76,7 @@ class _Expander:
         below += [(f"{self.spec.name}.localhost", n) for n in relative]
         names = tuple(parent if name == "@" else f"{name}.{parent}" for parent, name in below)
         return Site(
-            name="apex" if relative[0] == "@" else relative[0],
+            name=relative[0],
             service=site.service,
             names=names,
             tls=site.tls,
@@ -197,10 +197,9 @@ class _Expander:
         """Services of one machine need ports of their own; nginx shares its one among sites."""
         owners: dict[tuple[str, int], Service] = {}
         for service in services.values():
-            route = service.expansion.route
             for port in set(service.expansion.ports.values()):
                 first = owners.setdefault((service.machine, port), service)
-                if first is service or (route and route.locations):
+                if first is service or (_by_nginx(first) and _by_nginx(service)):
                     continue
                 self.complain_of_key(
                     ("services", service.name),
@@ -267,3 +266,9 @@ class _Expander:
 
 def _none(*_: object) -> Iterator[kinds.Complaint]:
     return iter(())
+
+
+def _by_nginx(service: Service) -> bool:
+    """Whether its machine's nginx answers it: one nginx serves several of these."""
+    route = service.expansion.route
+    return service.kind == "front" or (route is not None and route.locations is not None)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
+    parser.add_argument(
+        "--hosts", metavar="LAB", help="print a marked block for /etc/hosts with the lab's names"
+    )
     common.json_argument(parser)
 
 
@@ -25,7 +28,11 @@ def run(options: argparse.Namespace) -> int:
     from labctl.cli.output import say_json
     from labctl.doctor import diagnose
     from labctl.hostfacts import observe
+    from labctl.hosts_block import hosts_block
 
+    if options.hosts:
+        print(hosts_block(common.session_of(options.hosts).lab))
+        return 0
     findings = diagnose(observe())
     if options.json:
         say_json([asdict(finding) for finding in findings])

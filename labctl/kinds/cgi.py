@@ -54,7 +54,7 @@ class Options:
     content: Annotated[
         str, Content(), Doc("folder with the pages and `cgi-bin`; the service's name")
     ] = ""
-    processes: Annotated[int, Integer(1, 16), Doc("programs that may run at the same time")] = 4
+    parallel: Annotated[int, Integer(1, 16), Doc("programs that may run at the same time")] = 4
     packages: Annotated[
         tuple[str, ...], Many(Package()), Doc("more Debian packages that the programs need")
     ] = ()
@@ -148,7 +148,7 @@ def _daemon(service: Service, compiles: bool) -> Daemon:
     name, make = f"fcgiwrap-{service.name}", ("make", "-s", "-C", sources(service))
     path = socket(service)
     bind = ("s6-ipcserver-socketbinder", "-a", "0666", "-B", path)
-    fcgiwrap = ("s6-setuidgid", USER, "fcgiwrap", "-c", str(options.processes))
+    fcgiwrap = ("s6-setuidgid", USER, "fcgiwrap", "-c", str(options.parallel))
     prepare = (("mkdir", "-p", path.rpartition("/")[0]),)
     return Daemon(
         name=name,

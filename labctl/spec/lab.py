@@ -55,7 +55,7 @@ class SiteKeys:
 
     service: Annotated[str, Name(), Doc("service that answers this site")]
     names: Annotated[
-        tuple[str, ...], Many(HostLabel()), Doc("more host names; `@` is the domain itself")
+        tuple[str, ...], Many(HostLabel()), Doc("more host names (`@` is the domain itself)")
     ] = ()
     tls: Annotated[
         Tls,
@@ -74,9 +74,7 @@ class SiteKeys:
 
 @dataclass(frozen=True, slots=True)
 class ExposeKeys:
-    """A port of a service published on the host. A single word stands for its service."""
-
-    SHORTHAND = "service"
+    """A port of a service published on the host."""
 
     service: Annotated[str, Name(), Doc("service whose port it is")]
     port: Annotated[int, Port(), Doc("the service's port")]

@@ -70,7 +70,7 @@ def compare(lab: Lab, expected: Path, update: bool) -> None:
     """The lab's files against those of the folder, which are written first on ``update``."""
     tree = tree_of(lab)
     contents = {data for files in lab.contents.values() for data in files.values()}
-    made = dict(texts(tree))
+    made = dict(texts(tree, said(lab)))
     for files in tree.machines.values():
         copied = (e.content for path, e in files.items() if is_copied(path))
         assert all(content in contents for content in copied)
@@ -82,10 +82,18 @@ def compare(lab: Lab, expected: Path, update: bool) -> None:
         assert text == there[path].read_text(), path
 
 
-def texts(tree: Tree) -> Iterator[tuple[str, str]]:
+def said(lab: Lab) -> set[str]:
+    """The machines that a case is about: what the lab file names, and what shows its sites."""
+    named = {s.machine for s in lab.services.values() if not s.source.endswith("lab.yml")}
+    return set(lab.machines) if lab.name in STACKS else {*named, "front", "dns"}
+
+
+def texts(tree: Tree, machines: set[str]) -> Iterator[tuple[str, str]]:
     """The Compose file, each machine's list of files, and the files that are rendered."""
     yield "compose.yaml", tree.compose.decode()
     for machine, files in tree.machines.items():
+        if machine not in machines:
+            continue
         lines = [
             f"{entry.mode:04o} {entry.owner}:{entry.group} {path}  <- {entry.source}\n"
             for path, entry in sorted(files.items())
