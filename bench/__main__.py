@@ -13,7 +13,7 @@ from bench import generator, host
 from bench.load_lab import LoadLab
 from bench.measure import Row
 from bench.rows import bringing, changing, footprint, process, serving
-from bench.workspace import LABCTL, ROOT, Workspace
+from bench.workspace import LABCTL, Workspace
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEADER = "| what | bar | measured | verdict | more |\n|---|---|---|---|---|"
@@ -22,7 +22,7 @@ Measuring = Callable[[Workspace, int], Iterable[Row]]
 
 def lab1_rows(workspace: Workspace, rounds: int) -> Iterator[Row]:
     """Bringing lab1 up, and what it takes while it is up."""
-    lab = workspace.lab("bench1", ROOT / "stacks" / "lab1")
+    lab = workspace.lab("bench1", workspace.lab1())
     yield from bringing.rows(lab, rounds)
     yield from footprint.rows(lab)
     lab.down()

@@ -61,6 +61,14 @@ class Workspace:
         self.names.append(name)
         return BenchLab(self, name, file, *free_ports(2))
 
+    def lab1(self) -> Path:
+        """A copy of lab1 that says its subnet: Compose alone must find it free again and again."""
+        folder = self.folder / "lab1"
+        shutil.copytree(ROOT / "stacks" / "lab1", folder)
+        with open(folder / "lab.yml", "a") as file:
+            file.write(f"subnet: {free_subnet()}\n")
+        return folder
+
 
 class BenchLab:
     """One lab of the bench."""
@@ -128,6 +136,14 @@ def run(
         sys.stderr.write(finished.stderr.decode(errors="replace"))
         finished.check_returncode()
     return finished.stdout.decode(errors="replace")
+
+
+def free_subnet() -> str:
+    """The last subnet of the pool without a route on the host; labctl takes the first."""
+    from labctl.addresses import POOL, conflict
+
+    subnets = [str(subnet) for subnet in POOL.subnets(new_prefix=24)]
+    return next(subnet for subnet in reversed(subnets) if not conflict(subnet))
 
 
 def free_ports(count: int) -> list[int]:

@@ -32,7 +32,9 @@ def labs() -> tuple[Listed, ...]:
     found: dict[str, Listed] = {}
     for file in _files():
         try:
-            spec, _ = load(file)
+            spec, reader = load(file)
+            if reader.problems:
+                raise InvalidLab(reader.problems)
         except InvalidLab as error:
             words = f"{len(error.problems)} problems: `labctl validate {file}`"
             found[file.parent.name] = Listed(file.parent.name, "invalid", str(file), words)

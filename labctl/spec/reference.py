@@ -8,7 +8,7 @@ from typing import Any
 
 from labctl import kinds
 from labctl.spec.fields import Many, Table, Type
-from labctl.spec.lab import documented
+from labctl.spec.keys import documented
 from labctl.spec.reader import Field, fields_of
 
 EXAMPLE = """\

@@ -11,7 +11,7 @@ from typing import Any
 
 from labctl import kinds
 from labctl.spec.fields import Many, Name, Table, Type
-from labctl.spec.lab import LabKeys, ServiceKeys
+from labctl.spec.keys import LabKeys, ServiceKeys
 from labctl.spec.reader import Field, fields_of
 
 Schema = dict[str, Any]

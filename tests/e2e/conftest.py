@@ -52,6 +52,16 @@ def outside(lab1: OwnLab) -> Iterator[Outside]:
 @pytest.fixture(scope="module")
 def own(home: Home) -> Iterator[Labs]:
     """Makes labs of a module's own, not up yet; all are removed at its end."""
+    yield from _makes_labs(home)
+
+
+@pytest.fixture
+def fresh(home: Home) -> Iterator[Labs]:
+    """Makes labs for one test, not up yet; all are removed after it."""
+    yield from _makes_labs(home)
+
+
+def _makes_labs(home: Home) -> Iterator[Labs]:
     made: list[OwnLab] = []
 
     def make(stack: str) -> OwnLab:

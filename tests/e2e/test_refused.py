@@ -96,13 +96,11 @@ def test_a_cpp_program_that_does_not_compile(lab: OwnLab, refused: Refuse) -> No
 
 
 def test_a_zone_that_bind_refuses(lab: OwnLab, refused: Refuse) -> None:
-    records = (
-        "services:\n  dns:\n    records:\n"
-        "      alias: {CNAME: www}\n"
-        "      below: {NS: alias}\n"
-    )
+    """More records of one name and type than named takes (max-records-per-type is 100)."""
+    many = ", ".join(f"text {number}" for number in range(101))
+    records = f"services:\n  dns:\n    records:\n      note: {{TXT: [{many}]}}\n"
     lab.replace("lab.yml", "services:\n", records)
-    refused("named on dns refuses", "alias", f"{lab.folder}/lab.yml:")
+    refused("named on dns refuses", "too many records", "lab.yml:")
 
 
 def test_one_refusal_does_not_keep_other_machines_from_changing(

@@ -1,22 +1,19 @@
 """Labs made by chance, shown to the daemons that are to run them.
 
-One container an image is kept running; each machine's files are unpacked into it, its daemons
-asked whether they would take them, and the files removed again.
+One container an image is kept running. The files of each machine are unpacked in it, its
+daemons are asked whether they would take them, and the files are removed again.
 """
 
 from __future__ import annotations
 
 import io
-import random
-import re
+import os
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import docker
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from testcontainers.core.container import DockerContainer
@@ -24,27 +21,128 @@ from testcontainers.core.container import DockerContainer
 from labctl.engines import connect, images
 from labctl.engines.dockerfile import own_recipe, reference
 from labctl.keep import keep
-from labctl.model import Kept, Lab
+from labctl.model import Lab
 from labctl.render import render
-from labctl.render.tree import Files, Tree
+from labctl.render.tree import Entry, Files, archive
 from labctl.session import wants
+from labctl.webserver import PACKAGES as NGINX
 from tests.property import strategies
-from tests.support import STATE, lab_from
+from tests.support import STATE, lab_at, lab_from
 
 pytestmark = pytest.mark.e2e
-EXAMPLES = 25
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+STACKS = Path(__file__).parents[2] / "stacks"
+MAIL = frozenset({"postfix", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd", "opendkim"})
 
-# By daemon: what makes ready what its own start would, then the question. dovecot and postfix
-# need the accounts of their packages, which every image with them has.
-QUESTIONS: dict[str, tuple[str, ...]] = {
-    "nginx": (
-        "install -d -m 1777 /run/nginx",
-        "nginx -t -q -e /dev/stderr",
-    ),
-    "named": ("/usr/local/sbin/check-zones",),
-    "unbound": ("unbound-checkconf",),
-    "postfix": ("postfix check", "postconf -n >/dev/null"),
-    "dovecot": ("doveconf -n >/dev/null",),
-    "opendkim": ("s6-setuidgid opendkim opendkim -n -x /etc/opendkim.conf",),
+# By daemon: the packages of its image, and the question, after what its start would prepare.
+QUESTIONS: Mapping[str, tuple[frozenset[str], str]] = {
+    "nginx": (NGINX, "install -d -m 1777 /run/nginx && nginx -t -q -e /dev/stderr"),
+    "named": (frozenset({"bind9"}), "named-checkconf -z && check-zones"),
+    "unbound": (frozenset({"unbound"}), "unbound-checkconf"),
+    "postfix": (MAIL, "postfix check && postconf -n"),
+    "dovecot": (MAIL, "doveconf -n"),
+    "opendkim": (MAIL, "s6-setuidgid opendkim opendkim -n -x /etc/opendkim.conf"),
 }
+
+
+class Host:
+    """A running container with the packages of one image."""
+
+    def __init__(self, container: DockerContainer) -> None:
+        self.container = container.get_wrapped_container()
+
+    def run(self, script: str) -> str:
+        """Run a script, which must succeed; what it printed."""
+        finished = self.container.exec_run(["sh", "-c", script])
+        status, said = finished.exit_code, bytes(finished.output).decode(errors="replace")
+        assert status == 0, f"{script}: {said}"
+        return said
+
+    def ask(self, files: Files, question: str) -> str:
+        """Unpack files as a machine does, put the question, and remove them."""
+        names = io.BytesIO("".join(f"{path}\0" for path in files).encode())
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w") as tar:
+            for name, data in (("tree.tar", archive(files)), ("names", names.getvalue())):
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+        self.container.put_archive("/root", packed.getvalue())
+        remove = "xargs -0 rm -f </root/names"
+        return self.run(
+            f"tar -C / -xpf /root/tree.tar && {{ {question}; s=$?; {remove}; exit $s; }}"
+        )
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[dict[str, Host]]:
+    """A container a daemon; daemons of one image share theirs. Removed at the end."""
+    os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"  # its image may be out of reach
+    recipe = own_recipe()
+    wanted = {reference(packages, recipe): packages for packages, _ in QUESTIONS.values()}
+    client = connect(timeout=600)
+    images.build(client, images.missing(client, wanted), recipe, lambda progress: None)
+    client.close()
+    running: dict[str, DockerContainer] = {}
+    try:
+        for image in wanted:
+            container = DockerContainer(image)
+            container.with_kwargs(entrypoint=["sleep", "infinity"], network_mode="none", init=True)
+            running[image] = container
+            container.start()
+        by_packages = {wanted[image]: Host(container) for image, container in running.items()}
+        yield {name: by_packages[packages] for name, (packages, _) in QUESTIONS.items()}
+    finally:
+        for container in running.values():
+            container.stop()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("labs")
+    strategies.write_content(path)
+    return path
+
+
+def test_what_a_daemon_refuses_fails(hosts: dict[str, Host]) -> None:
+    files = {"/etc/nginx/sites-enabled/x.conf": Entry(b"server { listen eighty; }\n")}
+    with pytest.raises(AssertionError, match=r"x\.conf:1"):
+        hosts["nginx"].ask(files, QUESTIONS["nginx"][1])
+
+
+def accept(lab: Lab, hosts: Mapping[str, Host], folder: Path) -> None:
+    """Render a lab with real keys; its daemons and Compose take it."""
+    kept, _ = keep(lab, wants(lab), folder / "kept" / lab.name, NOW, write=False)
+    tree = render(lab, kept, lambda packages: "image:latest", STATE)
+    asked = 0
+    for machine in lab.machines.values():
+        for daemon in machine.daemons:
+            if daemon.name in QUESTIONS:
+                hosts[daemon.name].ask(tree.machines[machine.name], QUESTIONS[daemon.name][1])
+                asked += 1
+    assert asked >= 3  # every lab has a front, a name server and a resolver
+    compose = folder / "compose.yaml"
+    compose.write_bytes(tree.compose)
+    command = ["docker", "compose", "-f", str(compose), "config", "-q"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
+@given(document=strategies.labs())
+@settings(
+    max_examples=25,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+def test_daemons_take_every_valid_lab(
+    document: strategies.Document, hosts: dict[str, Host], folder: Path
+) -> None:
+    accept(lab_from(strategies.as_yaml(document), folder), hosts, folder)
+
+
+@pytest.mark.parametrize("stack", ["hello", "lab1"])
+def test_daemons_take_the_stacks(stack: str, hosts: dict[str, Host], folder: Path) -> None:
+    accept(lab_at(STACKS / stack / "lab.yml"), hosts, folder)

@@ -20,7 +20,7 @@ HOSTILE = (
     "a; return 200 'x'; #",
     "}\nserver { listen 81; }",
     "'\"\\",
-    "\"; include /etc/shadow; \"",
+    '"; include /etc/shadow; "',
     "| /bin/sh",
     "{% import 'os' %}{{ self }}",
     "%{user}%h\\n",
@@ -152,7 +152,7 @@ def sites(draw: st.DrawFn, web: list[str]) -> Document:
     """Sites of these services, no name twice."""
     folded = st.lists(labels, max_size=6, unique_by=str.lower)
     free = [label for label in draw(folded) if label not in ("own", "postbox")]
-    found: Document = {}
+    found: dict[str, Document] = {}
     for label in free:
         found[label] = {
             "service": draw(st.sampled_from(web)),

@@ -22,9 +22,7 @@ from tests.property.strategies import MARKER, as_yaml
 from tests.support import lab_from, tree_of
 
 PLACE = re.compile(r"lab\.yml:[1-9][0-9]*:[1-9][0-9]*: .+")
-ordinary = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+ordinary = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +118,9 @@ def test_any_bytes(data: bytes, folder: Path) -> None:
 )
 @settings(ordinary, max_examples=300)
 def test_anything_made_of_what_yaml_means(data: str, folder: Path) -> None:
-    outcome(b"lab: x\nservices:\n  www:\n    kind: static\n    content: page\n" + data.encode(), folder)
+    outcome(
+        b"lab: x\nservices:\n  www:\n    kind: static\n    content: page\n" + data.encode(), folder
+    )
     outcome(data.encode(), folder)
 
 
@@ -151,7 +151,11 @@ def test_text_arrives_as_text(folder: Path, data: st.DataObject) -> None:
 
 def test_the_marker_is_never_worked_out(folder: Path) -> None:
     assert MARKER in strategies.HOSTILE
-    document = {"lab": "x", "title": MARKER, "services": {"www": {"kind": "static", "content": "page"}}}
+    document = {
+        "lab": "x",
+        "title": MARKER,
+        "services": {"www": {"kind": "static", "content": "page"}},
+    }
     found = outcome(as_yaml(document), folder)
     assert isinstance(found, Tree)
     page = found.machines["www"]["/var/www/www/a b/c+d@e.txt"]

@@ -1,0 +1,97 @@
+"""Subnets: chosen where nobody is, recorded, given back."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import pytest
+
+from labctl import addresses
+from labctl.errors import LabctlError
+
+ROUTES = """\
+Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT
+eth0 00000000 0100000A 0003 0 0 0 00000000 0 0 0
+eth0 0000000A 00000000 0001 0 0 0 00FFFFFF 0 0 0
+br-x 0007120A 00000000 0001 0 0 0 00FFFFFF 0 0 0
+"""
+
+
+def network(text: str) -> ipaddress.IPv4Network:
+    return ipaddress.IPv4Network(text)
+
+
+def test_the_first_free_subnet_is_chosen() -> None:
+    assert addresses.choose([]) == "198.18.0.0/24"
+    assert addresses.choose([network("198.18.0.0/23")]) == "198.18.2.0/24"
+    assert addresses.choose([network("198.18.0.64/26")]) == "198.18.1.0/24"
+
+
+def test_that_all_are_taken_is_said() -> None:
+    with pytest.raises(LabctlError, match=r"every /24 of 198\.18\.0\.0/15 is taken"):
+        addresses.choose([network("198.18.0.0/15")])
+
+
+def test_the_hosts_routes_are_read() -> None:
+    found = addresses.host_routes(ROUTES)
+    assert found[0] == ("eth0", network("0.0.0.0/0"))
+    assert found[2] == ("br-x", network("10.18.7.0/24"))
+
+
+@pytest.mark.parametrize(
+    ("subnet", "said"),
+    [("10.18.7.128/25", "10.18.7.0/24 on br-x"), ("10.18.0.0/16", "10.18.7.0/24 on br-x"),
+     ("10.18.8.0/24", ""), ("198.18.0.0/24", "")],
+)  # fmt: skip
+def test_a_route_that_overlaps_is_named_and_the_default_route_is_not(
+    subnet: str, said: str
+) -> None:
+    assert addresses.conflict(subnet, ROUTES) == said
+
+
+@pytest.fixture
+def _no_routes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(addresses, "host_routes", lambda *_: [])
+
+
+@pytest.mark.usefixtures("_no_routes")
+def test_a_lab_keeps_its_subnet_until_it_is_forgotten(tmp_path: Path) -> None:
+    first = addresses.subnet_for("one", "", tmp_path, up=False)
+    second = addresses.subnet_for("two", "", tmp_path, up=False)
+    assert (first, second) == ("198.18.0.0/24", "198.18.1.0/24")
+    assert addresses.subnet_for("one", "", tmp_path, up=False) == first
+    addresses.forget("one", tmp_path)
+    assert addresses.subnet_for("three", "", tmp_path, up=False) == first
+
+
+@pytest.mark.usefixtures("_no_routes")
+def test_what_the_lab_file_says_is_recorded(tmp_path: Path) -> None:
+    assert addresses.subnet_for("one", "198.18.0.0/23", tmp_path, up=False) == "198.18.0.0/23"
+    assert addresses.subnet_for("two", "", tmp_path, up=False) == "198.18.2.0/24"
+
+
+@pytest.mark.usefixtures("_no_routes")
+def test_looking_writes_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    assert addresses.subnet_for("one", "", data, up=False, write=False) == "198.18.0.0/24"
+    assert not data.exists()
+    addresses.forget("one", data)
+
+
+def test_a_subnet_that_others_took_is_given_up_unless_the_lab_is_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(addresses, "host_routes", lambda *_: [])
+    first = addresses.subnet_for("one", "", tmp_path, up=False)
+    taken = [("eth9", network(first))]
+    monkeypatch.setattr(addresses, "host_routes", lambda *_: taken)
+    assert addresses.subnet_for("one", "", tmp_path, up=True) == first
+    assert addresses.subnet_for("one", "", tmp_path, up=False) == "198.18.1.0/24"
+
+
+@pytest.mark.usefixtures("_no_routes")
+def test_a_damaged_record_is_said(tmp_path: Path) -> None:
+    (tmp_path / "subnets.json").write_text("{")
+    with pytest.raises(LabctlError, match="is damaged"):
+        addresses.subnet_for("one", "", tmp_path, up=False)
