@@ -34,9 +34,12 @@ def make_plan(
     session = Session(target, choices, dry)
     if observing is None or session.name != name:
         observing = _Background(engine, session.name)
-    desired = Desired(session.lab, session.tree, session.definitions)
+    tree = session.tree
     seen = observing.result()
     _same_place(session, seen)
+    # without a container there is nothing to compare with, and asking Compose takes a while
+    definitions = session.definitions if seen.machines else {}
+    desired = Desired(session.lab, tree, definitions)
     return Planned(session, seen, plan(desired, seen, resets(reset)))
 
 
@@ -52,7 +55,6 @@ class _Background:
     def __init__(self, engine: Engine, lab: str) -> None:
         self._seen: Observation | None = None
         self._error: BaseException | None = None
-        engine.connect()  # here: two threads that import modules only wait for each other
         self._thread = threading.Thread(target=self._run, args=(engine, lab), daemon=True)
         self._thread.start()
 

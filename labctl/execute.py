@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from labctl.engines import compose
-from labctl.engines.compose import Engine, Finished
+from labctl.engines.api import Finished
+from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
 from labctl.plan import Change, Plan
 from labctl.render.compose import LABEL
@@ -43,6 +44,7 @@ def execute(session: Session, plan: Plan, engine: Engine, report: Report) -> Non
         for change in (*started, *plan.of("remove")):
             report(change.machine, {"remove": "removing"}.get(change.action, "starting"))
         start(session, started, engine)
+        learn_definitions(session, engine)
     containers = running(engine, session.name)
     touched = {
         change.machine: containers[change.machine]
@@ -59,7 +61,6 @@ def write(session: Session, started: Iterable[Change], updated: Iterable[Change]
     state.prepare()
     write_settings(state, session.settings)
     state.write_compose(session.tree.compose)
-    state.write_definitions(session.tree.compose, session.definitions)
     changing = {change.machine: change for change in updated}
     for name, files in session.tree.machines.items():
         if name not in changing:
@@ -100,6 +101,13 @@ def start(session: Session, changes: Iterable[Change], engine: Engine) -> None:
     """Let Compose create and start machines."""
     names = [change.machine for change in changes]
     compose.up(session.name, session.state.compose_file, names or session.lab.machines)
+
+
+def learn_definitions(session: Session, engine: Engine) -> None:
+    """Remember Compose's hashes of the definitions, which it has just put on the containers."""
+    hashes = engine.definitions(session.name)
+    if set(hashes) == set(session.lab.machines):
+        session.state.write_definitions(session.tree.compose, hashes)
 
 
 def running(engine: Engine, lab: str) -> dict[str, str]:

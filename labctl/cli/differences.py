@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from labctl.engines.api import exec_in
+
 if TYPE_CHECKING:
     from labctl.bring import Planned
     from labctl.engines.compose import Engine
@@ -16,7 +18,7 @@ def show(planned: Planned, engine: Engine) -> None:
     """Print a difference for each file changed by hand, two where the lab changed it too."""
     for drift in planned.plan.drift:
         container = planned.seen.machines[drift.machine].container
-        applied = _text(engine.exec(container, ["tar", "-xOf", _APPLIED, drift.path[1:]]).output)
+        applied = _text(exec_in(container, ["tar", "-xOf", _APPLIED, drift.path[1:]]).output)
         mine = _text((engine.read(container, drift.path) or b"").decode(errors="replace"))
         where = f"{drift.machine}:{drift.path}"
         _print(applied, mine, f"{where} (as labctl left it)", f"{where} (changed by hand)")

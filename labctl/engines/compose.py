@@ -1,7 +1,7 @@
 """The engine: Docker with Compose v2. Observes and executes; decides nothing.
 
-``up`` and ``down`` of the rendered stack go through the Compose command line, everything else
-through the Docker SDK.
+``up`` and ``down`` of the rendered stack go through the Compose command line, looking and exec
+through the Engine API, what is rare through the Docker SDK.
 """
 
 from __future__ import annotations
@@ -10,52 +10,42 @@ import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from labctl.engines import connect, plain_reason
+from labctl.engines import api, connect
+from labctl.engines.api import Finished
 from labctl.errors import LabctlError
 from labctl.plan import Observation, SeenMachine
 from labctl.render.compose import LABEL, project
+
+if TYPE_CHECKING:
+    import docker
 
 _SCRIPTS = "/usr/lib/labctl"
 _CONFIG_HASH = "com.docker.compose.config-hash"
 _THREADS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A command that ended on a machine."""
-
-    status: int
-    output: str
-
-
 class Engine:
-    """One connection to Docker, made when it is first needed."""
+    """What labctl asks of Docker; nothing is asked before it is needed."""
 
-    def __init__(self) -> None:
-        self._client: Any = None
-
-    @property
-    def client(self) -> Any:
-        """The Docker SDK's client."""
-        self.connect()
-        return self._client
-
-    def connect(self) -> None:
-        """Connect now; EngineUnreachable where nothing answers."""
-        if self._client is None:
-            self._client = connect()
+    @cached_property
+    def client(self) -> docker.DockerClient:
+        """The Docker SDK's client, for what is done rarely."""
+        return connect()
 
     def containers(self, lab: str = "") -> list[dict[str, Any]]:
         """The containers of one lab, or of all labs, running or not."""
         label = f"{LABEL}.lab={lab}" if lab else f"{LABEL}.lab"
-        found: list[dict[str, Any]] = self.client.api.containers(
-            all=True, filters={"label": [label, f"{LABEL}.machine"]}
-        )
-        return found
+        return api.containers([label, f"{LABEL}.machine"])
+
+    def definitions(self, lab: str) -> dict[str, str]:
+        """Compose's hash of each machine's definition, as its container is labelled with it."""
+        labels = [container["Labels"] for container in self.containers(lab)]
+        return {one[f"{LABEL}.machine"]: one.get(_CONFIG_HASH, "") for one in labels}
 
     def state_of(self, lab: str) -> str:
         """The state directory that a lab's containers name, or ""."""
@@ -81,21 +71,8 @@ class Engine:
         )
         if not running:
             return seen
-        finished = self.exec(container["Id"], [f"{_SCRIPTS}/observe"])
+        finished = api.exec_in(container["Id"], [f"{_SCRIPTS}/observe"])
         return _told(seen, finished.output) if finished.status == 0 else seen
-
-    def exec(self, container: str, command: Sequence[str], user: str = "root") -> Finished:
-        """Run a command in a container and wait for its end; output and errors together."""
-        import docker.errors
-
-        api = self.client.api
-        try:
-            handle = api.exec_create(container, list(command), user=user)
-            output = _output(api, handle["Id"])
-            status = api.exec_inspect(handle)["ExitCode"]
-        except docker.errors.APIError as error:
-            return Finished(255, plain_reason(error))
-        return Finished(255 if status is None else status, output.decode(errors="replace"))
 
     def wait(
         self, containers: Mapping[str, str], seconds: int, done: Callable[[str, Finished], None]
@@ -106,7 +83,7 @@ class Engine:
         """
 
         def one(name: str) -> tuple[str, Finished]:
-            finished = self.exec(containers[name], [f"{_SCRIPTS}/ready", str(seconds)])
+            finished = api.exec_in(containers[name], [f"{_SCRIPTS}/ready", str(seconds)])
             done(name, finished)
             return name, finished
 
@@ -115,34 +92,12 @@ class Engine:
 
     def apply(self, container: str) -> Finished:
         """Let a machine carry out the change that lies in its directory."""
-        return self.exec(container, [f"{_SCRIPTS}/apply", "change"])
+        return api.exec_in(container, [f"{_SCRIPTS}/apply", "change"])
 
     def read(self, container: str, path: str) -> bytes | None:
         """A file of a machine, or None where there is none."""
-        finished = self.exec(container, ["cat", "--", path])
+        finished = api.exec_in(container, ["cat", "--", path])
         return finished.output.encode() if finished.status == 0 else None
-
-
-def _output(api: Any, exec_id: str) -> bytes:
-    """Start an exec and read its output to the end (Engine API: POST /exec/{id}/start).
-
-    Not by the SDK's ``exec_start``: it reads the socket behind the back of the HTTP client, and
-    loses what the engine sends together with the head of its answer (1 of 100 on a busy host).
-    """
-    url = f"{api.base_url}/v{api.api_version}/exec/{exec_id}/start"
-    answer = api.post(url, json={"Detach": False, "Tty": False})
-    if answer.status_code != 200:
-        return bytes(answer.content)
-    return b"".join(_frames(answer.content))
-
-
-def _frames(stream: bytes) -> Iterable[bytes]:
-    """The parts of an attached stream: 8 octets (which output, 000, length), then so many."""
-    at = 0
-    while at + 8 <= len(stream):
-        length = int.from_bytes(stream[at + 4 : at + 8], "big")
-        yield stream[at + 8 : at + 8 + length]
-        at += 8 + length
 
 
 def _told(seen: SeenMachine, output: str) -> SeenMachine:

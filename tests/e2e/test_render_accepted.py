@@ -53,8 +53,9 @@ class Host:
 
     def run(self, script: str) -> str:
         """Run a script, which must succeed; what it printed."""
-        finished = self.container.exec_run(["sh", "-c", script])
-        status, said = finished.exit_code, bytes(finished.output).decode(errors="replace")
+        status, output = self.container.exec_run(["sh", "-c", script])
+        assert isinstance(output, bytes)
+        said = output.decode(errors="replace")
         assert status == 0, f"{script}: {said}"
         return said
 

@@ -152,14 +152,15 @@ def sites(draw: st.DrawFn, web: list[str]) -> Document:
     """Sites of these services, no name twice."""
     folded = st.lists(labels, max_size=6, unique_by=str.lower)
     free = [label for label in draw(folded) if label not in ("own", "postbox")]
-    found: dict[str, Document] = {}
+    found: Document = {}
     for label in free:
         found[label] = {
             "service": draw(st.sampled_from(web)),
             "tls": draw(st.sampled_from(("ca", "self-signed", "none"))),
             "http": draw(st.sampled_from(("redirect", "serve", "refuse"))),
         }
-    if found and draw(st.booleans()):
+    apex: bool = draw(st.booleans())
+    if found and apex:
         next(iter(found.values()))["names"] = ["@"]
     return found
 
