@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from labctl.engines import compose
 from labctl.engines.api import Finished
 from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
+from labctl.parallel import each
 from labctl.plan import Change, Plan
 from labctl.render.compose import LABEL
 from labctl.render.tree import Files
@@ -134,8 +134,7 @@ def apply(
         report(change.machine, "changing")
         return change.machine, engine.apply(containers[change.machine])
 
-    with ThreadPoolExecutor(16) as pool:
-        finished = dict(pool.map(one, changes))
+    finished = dict(each(one, changes))
     refusals = []
     for name, result in finished.items():
         if result.status == 0:

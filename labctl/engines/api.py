@@ -7,7 +7,6 @@ times as much processor time as everything else that `labctl up` does when nothi
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import socket
@@ -35,39 +34,47 @@ class Finished:
     output: str
 
 
-class _Connection(http.client.HTTPConnection):
-    """HTTP over the engine's unix socket, or TCP where DOCKER_HOST says so."""
-
-    def __init__(self) -> None:
-        self._where = urlsplit(os.environ.get("DOCKER_HOST") or _DEFAULT)
-        super().__init__(self._where.hostname or "docker", self._where.port, timeout=_TIMEOUT)
-
-    def connect(self) -> None:
-        """Open the socket."""
-        if self._where.scheme != "unix":
-            super().connect()
-            return
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_TIMEOUT)
-        self.sock.connect(self._where.path)
-
-
 def call(method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
     """One call; the body of its answer. EngineUnreachable or ApiError."""
-    connection = _Connection()
+    content = b"" if body is None else json.dumps(body).encode()
+    # HTTP/1.0: the answer comes as it is and ends with the connection (RFC 1945 section 7.2.2)
+    head = (
+        f"{method} /{VERSION}{path} HTTP/1.0\r\nHost: docker\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n"
+    )
     try:
-        content = None if body is None else json.dumps(body)
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        connection.request(method, f"/{VERSION}{path}", content, headers)
-        answer = connection.getresponse()
-        data = answer.read()
-    except (OSError, http.client.HTTPException) as error:
-        raise EngineUnreachable(getattr(error, "strerror", None) or str(error)) from error
-    finally:
-        connection.close()
-    if answer.status >= 400:
+        with _connected() as connection:
+            connection.sendall(head.encode() + content)
+            answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    except OSError as error:
+        raise EngineUnreachable(error.strerror or str(error)) from error
+    status, data = _parsed(answer)
+    if status >= 400:
         raise ApiError(_message(data))
     return data
+
+
+def _connected() -> socket.socket:
+    """A connection to the engine's unix socket, or to TCP where DOCKER_HOST says so."""
+    where = urlsplit(os.environ.get("DOCKER_HOST") or _DEFAULT)
+    if where.scheme != "unix":
+        return socket.create_connection((where.hostname, where.port or 2375), _TIMEOUT)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(_TIMEOUT)
+    try:
+        connection.connect(where.path)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _parsed(answer: bytes) -> tuple[int, bytes]:
+    head, _, data = answer.partition(b"\r\n\r\n")
+    words = head.split(None, 2)
+    if len(words) < 2 or not words[1].isdigit():
+        raise EngineUnreachable("what answers is no Docker Engine")
+    return int(words[1]), data
 
 
 def _message(data: bytes) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.engines import api, connect
 from labctl.engines.api import Finished
 from labctl.errors import LabctlError
+from labctl.parallel import each
 from labctl.plan import Observation, SeenMachine
 from labctl.render.compose import LABEL, project
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 _SCRIPTS = "/usr/lib/labctl"
 _CONFIG_HASH = "com.docker.compose.config-hash"
-_THREADS = 16
 
 
 class Engine:
@@ -55,8 +54,7 @@ class Engine:
     def observe(self, lab: str) -> Observation:
         """What there is of a lab: containers, and what each running machine says of itself."""
         containers = self.containers(lab)
-        with ThreadPoolExecutor(_THREADS) as pool:
-            machines = list(pool.map(self._seen, containers))
+        machines = each(self._seen, containers)
         state = containers[0]["Labels"].get(f"{LABEL}.state", "") if containers else ""
         return Observation({machine.name: machine for machine in machines}, state)
 
@@ -87,8 +85,7 @@ class Engine:
             done(name, finished)
             return name, finished
 
-        with ThreadPoolExecutor(_THREADS) as pool:
-            return dict(pool.map(one, containers))
+        return dict(each(one, containers))
 
     def apply(self, container: str) -> Finished:
         """Let a machine carry out the change that lies in its directory."""

@@ -104,7 +104,7 @@ def sources(service: Service) -> str:
 
 def compiled(service: Service) -> str:
     """The directory of the compiled programs."""
-    return f"/var/lib/{service.name}"
+    return f"/var/opt/{service.name}"
 
 
 def socket(service: Service) -> str:

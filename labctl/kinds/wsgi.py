@@ -61,7 +61,7 @@ def home(service: Service) -> str:
 
 def data(service: Service) -> str:
     """The directory of the application's data, which outlives the machine."""
-    return f"/var/lib/{service.name}"
+    return f"/var/opt/{service.name}"
 
 
 def expand(service: Service, scope: Scope) -> Expansion:

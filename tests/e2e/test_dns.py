@@ -80,13 +80,13 @@ def test_a_zone_transfer_is_refused(lab1: OwnLab, outside: Outside, server: str)
     assert "SOA" not in out
 
 
-@pytest.mark.parametrize("name", ["www.example.com", "example.test", "1.0.0.127.in-addr.arpa"])
+@pytest.mark.parametrize("name", ["www.example.com", "example.test", "."])
 def test_names_of_others_are_refused(outside: Outside, server: str, name: str) -> None:
-    for asked in ([server], []):
-        status, _, answers = dig(outside, *asked, name)
-        assert (status, answers) in (("REFUSED", []), ("NXDOMAIN", [])), asked
-        if not name.endswith("arpa"):
-            assert status == "REFUSED", asked
+    status, _, answers = dig(outside, server, name)
+    assert (status, answers) == ("REFUSED", [])
+    status, _, answers = dig(outside, name)
+    assert status in ("REFUSED", "NXDOMAIN")
+    assert answers == []
 
 
 def test_tcp_and_udp_both_answer(lab1: OwnLab, outside: Outside, server: str) -> None:

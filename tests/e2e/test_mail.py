@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from functools import partial
 
-import dkim
+import dkim  # type: ignore[import-untyped]
 import pytest
 
 from tests.e2e.support.home import Ran
@@ -58,7 +59,7 @@ def password(lab1: OwnLab) -> dict[str, str]:
 
 @pytest.fixture
 def subject() -> str:
-    return f"test {secrets.token_hex(6)}"
+    return f"test-{secrets.token_hex(6)}"
 
 
 Swaks = Callable[..., Ran]
@@ -99,10 +100,12 @@ def test_a_stranger_reads_mail_too_with_the_password(
 ) -> None:
     assert swaks("--header", f"Subject: {subject}").status == 0
     server = f"mail.{lab1.domain}"
+    words = ("python3", "-", server, "alice", password["alice"], subject)
     for how in (IMAP, POP3):
-        words = ("python3", "-", server, "alice", password["alice"], subject, "unverified")
-        assert subject in eventually(lambda how=how: outside.output(*words, input=how))
-        untrusted = outside.exec(*words[:-1], "tls", input=how)
+        assert subject in eventually(
+            partial(outside.output, *words, "unverified", input=how)
+        )
+        untrusted = outside.exec(*words, "tls", input=how)
         assert "CERTIFICATE_VERIFY_FAILED" in untrusted.err
 
 
@@ -150,7 +153,7 @@ def test_an_alias_reaches_everybody_in_it(
 ) -> None:
     assert swaks("--header", f"Subject: {subject}", to="info").status == 0
     for user in ("alice", "bob"):
-        assert subject in eventually(lambda user=user: read(lab1, user, password[user], subject))
+        assert subject in eventually(partial(read, lab1, user, password[user], subject))
 
 
 @pytest.mark.parametrize("role", ["postmaster", "abuse", "hostmaster", "webmaster"])
@@ -159,8 +162,8 @@ def test_every_domain_has_its_roles(swaks: Swaks, role: str) -> None:
 
 
 def code(ran: Ran) -> str:
-    """The answer that ended it: swaks marks refusals with `<**`."""
-    refused = re.findall(r"^<(?:~)?\*\* +(\d{3})", ran.out, re.MULTILINE)
+    """The answer that ended it: swaks marks refusals with `<**`, inside TLS with `<~*`."""
+    refused = re.findall(r"^<(?:\*\*|~\*) +(\d{3})", ran.out, re.MULTILINE)
     return refused[0] if refused else "accepted"
 
 
@@ -173,9 +176,9 @@ def code(ran: Ran) -> str:
         ("alice@{}", "somebody@elsewhere.example", "554"),
         ("nobody@{}", "alice@{}", "554"),
         (STRANGER, "nobody@{}", "550"),
-        (STRANGER, "somebody%elsewhere.example@{}", "550"),
-        (STRANGER, "elsewhere.example!somebody@{}", "550"),
-        (STRANGER, '"somebody@elsewhere.example"@{}', "550"),
+        (STRANGER, "somebody%elsewhere.example@{}", "554"),
+        (STRANGER, "elsewhere.example!somebody@{}", "554"),
+        (STRANGER, '"somebody@elsewhere.example"@{}', "554"),
         (STRANGER, "somebody@elsewhere.example@{}", "5"),
         (STRANGER, "@{}:somebody@elsewhere.example", "5"),
         ("<>", "alice@{}", "accepted"),
@@ -192,8 +195,6 @@ def test_who_may_send_what_to_whom_from_outside(
 
 
 def test_other_machines_of_the_lab_are_strangers_too(lab1: OwnLab) -> None:
-    ran = lab1.exec("www", "true")
-    assert ran.status == 0
     ran = lab1.exec("client", "swaks", "--server", f"mail.{lab1.domain}", "--quit-after", "RCPT",
                     "--from", STRANGER, "--to", "somebody@elsewhere.example")  # fmt: skip
     assert code(ran) == "554", ran.out
@@ -203,7 +204,7 @@ def test_other_machines_of_the_lab_are_strangers_too(lab1: OwnLab) -> None:
     ("port", "sender", "to", "answer"),
     [
         ("587", "", "bob@", "accepted"),  # the control
-        ("587", "", "somebody@elsewhere.example", "5"),
+        ("587", "", "somebody@elsewhere.example", "[45]"),
         ("587", STRANGER, "bob@", "553"),
         ("465", STRANGER, "bob@", "553"),
     ],
@@ -212,7 +213,7 @@ def test_a_user_sends_as_herself_only(
     lab1: OwnLab, password: dict[str, str], port: str, sender: str, to: str, answer: str
 ) -> None:
     ran = submit(lab1, password["alice"], port, "--quit-after", "RCPT", sender=sender, to=to)
-    assert code(ran).startswith(answer) or to.endswith("elsewhere.example"), ran.out
+    assert re.match(answer, code(ran)), ran.out
 
 
 def test_a_wrong_password_sends_nothing(lab1: OwnLab) -> None:
@@ -250,7 +251,11 @@ def test_a_password_in_the_clear_is_refused(lab1: OwnLab, outside: Outside, port
 
 @pytest.mark.parametrize(
     ("body", "answer"),
-    [("one\\r\\ntwo\\r\\n.\\r\\n", "250"), ("one\\ntwo\\r\\n.\\r\\n", "5"), ("one\\n.\\n\\r\\n.\\r\\n", "5")],
+    [
+        ("one\\r\\ntwo\\r\\n.\\r\\n", "250"),
+        ("one\\ntwo\\r\\n.\\r\\n", "5"),
+        ("one\\n.\\n\\r\\n.\\r\\n", "5"),
+    ],
     ids=["right", "bare-line-feed", "smuggled-end"],
 )
 def test_a_line_ends_with_both_characters(

@@ -7,8 +7,10 @@ daemons are asked whether they would take them, and the files are removed again.
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -42,6 +44,14 @@ QUESTIONS: Mapping[str, tuple[frozenset[str], str]] = {
     "postfix": (MAIL, "postfix check && postconf -n"),
     "dovecot": (MAIL, "doveconf -n"),
     "opendkim": (MAIL, "s6-setuidgid opendkim opendkim -n -x /etc/opendkim.conf"),
+}
+
+# What gixy finds that is meant to be so.
+MEANT = {
+    "ssl_ecdh_curve": "Debian 13's OpenSSL (3.5) knows the hybrid group, and nginx -t tells",
+    "hsts_header": "a lab's names serve both ways, and a browser would remember it for real",
+    "try_files_is_evil_too": "a changed page must be seen at once: nothing caches open files",
+    "worker_rlimit_nofile_vs_connections": "the engine gives containers descriptors enough",
 }
 
 
@@ -147,3 +157,27 @@ def test_daemons_take_every_valid_lab(
 @pytest.mark.parametrize("stack", ["hello", "lab1"])
 def test_daemons_take_the_stacks(stack: str, hosts: dict[str, Host], folder: Path) -> None:
     accept(lab_at(STACKS / stack / "lab.yml"), hosts, folder)
+
+
+@pytest.mark.parametrize("stack", ["hello", "lab1"])
+def test_gixy_finds_nothing_that_is_not_meant(
+    stack: str, hosts: dict[str, Host], folder: Path
+) -> None:
+    lab = lab_at(STACKS / stack / "lab.yml")
+    kept, _ = keep(lab, wants(lab), folder / "kept" / lab.name, NOW, write=False)
+    tree = render(lab, kept, lambda packages: "image:latest", STATE)
+    question = "install -d -m 1777 /run/nginx && nginx -T -e /dev/stderr"
+    for machine in lab.machines.values():
+        if any(daemon.name == "nginx" for daemon in machine.daemons):
+            dump = hosts["nginx"].ask(tree.machines[machine.name], question)
+            assert findings(dump) <= set(MEANT), machine.name
+
+
+def findings(dump: str) -> set[str]:
+    """The names of gixy's checks that find something in what ``nginx -T`` prints."""
+    command = [sys.executable, "-m", "gixy", "--format", "json", "-"]
+    finished = subprocess.run(
+        command, input=dump, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert finished.returncode in (0, 1), finished.stderr
+    return {found["plugin"] for found in json.loads(finished.stdout)}

@@ -103,7 +103,12 @@ def test_a_folder_is_reached_by_its_slash(ask: Ask) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/images/..%2f..%2f..%2fetc%2fpasswd", "/.git/config"],
+    [
+        "/../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/images/..%2f..%2f..%2fetc%2fpasswd",
+        "/.git/config",
+    ],
 )
 def test_nothing_outside_the_site_is_sent(ask: Ask, path: str) -> None:
     answer = ask(path)

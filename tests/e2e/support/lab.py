@@ -133,7 +133,7 @@ class OwnLab:
         kinds = {
             "containers": [c["Id"] for f in filters for c in api.containers(all=True, filters=f)],
             "networks": [n["Id"] for f in filters for n in api.networks(filters=f)],
-            "volumes": [v["Name"] for f in filters for v in api.volumes(filters=f)["Volumes"] or ()],
+            "volumes": [v["Name"] for f in filters for v in _volumes(api, f)],
         }
         return {kind: names for kind, names in kinds.items() if names}
 
@@ -149,3 +149,7 @@ class OwnLab:
             self.client.api.remove_volume(volume, force=True)
         self.client.close()
         assert not left, f"labctl down left {left}: {ran.said}"
+
+
+def _volumes(api: Any, chosen: Mapping[str, str]) -> list[dict[str, Any]]:
+    return api.volumes(filters=chosen)["Volumes"] or []

@@ -16,8 +16,8 @@ from tests.e2e.support.wait import eventually
 class Load:
     """While it is entered, visitors ask; ``answers`` counts statuses and errors."""
 
-    def __init__(self, lab: OwnLab, ca: Path, site: str, path: str = "/", visitors: int = 3) -> None:
-        self.host, self.port, self.path = lab.host(site), lab.https, path
+    def __init__(self, lab: OwnLab, ca: Path, site: str, visitors: int = 3) -> None:
+        self.host, self.port = lab.host(site), lab.https
         self.answers: Counter[str] = Counter()
         self._context = ssl.create_default_context(cafile=str(ca))
         self._end = threading.Event()
@@ -59,7 +59,7 @@ class Load:
         connection = _Connection("127.0.0.1", self.port, context=self._context, timeout=10)
         connection.server_name = self.host
         try:
-            connection.request("GET", self.path, headers={"Host": f"{self.host}:{self.port}"})
+            connection.request("GET", "/", headers={"Host": f"{self.host}:{self.port}"})
             answer = connection.getresponse()
             answer.read()
             return str(answer.status)

@@ -39,7 +39,7 @@ class Outside:
 
     def exec(self, *command: str, **more: Any) -> Ran:
         """Run a command there."""
-        name = self._container.get_wrapped_container().id
+        name = str(self._container.get_wrapped_container().id)
         return run(["docker", "exec", "-i", name, *command], **more)
 
     def output(self, *command: str, **more: Any) -> str:

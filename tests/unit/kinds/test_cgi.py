@@ -37,7 +37,7 @@ def test_only_the_packages_that_its_programs_need() -> None:
 
 
 def test_files_lie_where_an_administrator_looks() -> None:
-    lab = Lab("lab", "", "lab.test", {}, (), {}, (), contents={"forms": CONTENT})
+    lab = Lab("lab", "", "lab.test", {"forms": SERVICE}, (), {}, (), contents={"forms": CONTENT})
     found = {file.path: file.mode for file in cgi.files(SERVICE, lab, Kept(""))}
     assert found == {
         "/var/www/forms/index.html": 0o644,

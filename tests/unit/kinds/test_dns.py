@@ -19,6 +19,7 @@ from labctl.model import (
     Lab,
     Machine,
     Network,
+    PublicKey,
     Record,
     Service,
     Site,
@@ -44,7 +45,7 @@ SCOPE = Scope("lab1", DOMAIN, (), SITES, {kind: kind for kind in KINDS}, {})
 MAIL = (
     Record("mail", "A", AddressOf("mail")),
     Record("@", "MX", "10 mail"),
-    Record("mail._domainkey", "TXT", "v=DKIM1; p={dkim}"),
+    Record("mail._domainkey", "TXT", PublicKey("dkim", "v=DKIM1; p={}")),
     Record("mail.hosts", "A", AddressOf("mail"), ttl=60),
 )
 Own = Mapping[str, Mapping[str, tuple[str, ...]]]

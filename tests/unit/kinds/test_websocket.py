@@ -5,7 +5,7 @@ from __future__ import annotations
 from labctl.kinds import Scope, websocket
 from labctl.model import Service, Site
 
-OPTIONS = websocket.Options("talk", "main.py", "/socket", environment={"PORT": "1"})
+OPTIONS = websocket.Options("talk", "main.py", path="/socket", environment={"PORT": "1"})
 SERVICE = Service("talk", "websocket", "talk", OPTIONS)
 
 

@@ -1,0 +1,130 @@
+"""A browser engine: Chromium without a window, driven by its DevTools protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tornado.websocket import WebSocketClientConnection, websocket_connect
+
+from tests.e2e.support.wait import eventually
+
+_QUIET = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--remote-debugging-port=0",
+)  # fmt: skip
+PATIENCE = 30
+# Chromium drops what it is doing whenever a container anywhere on the host comes or goes
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+
+
+class Chromium:
+    """One browser with a profile and a home of its own; ``home`` has its trusted roots."""
+
+    def __init__(self, home: Path, profile: Path, *options: str) -> None:
+        self._profile = profile
+        self._numbers = itertools.count(1)
+        self._loop = asyncio.new_event_loop()
+        self._process = subprocess.Popen(
+            ["chromium", *_QUIET, f"--user-data-dir={profile}", *options, "about:blank"],
+            env={"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._devtools: WebSocketClientConnection | None = None
+
+    def __enter__(self) -> Chromium:
+        try:
+            port, path = eventually(self._address, PATIENCE) or ("", "")
+            self._devtools = self._run(self._connect(f"ws://127.0.0.1:{port}{path}"))
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end()
+
+    def open(self, url: str) -> Page:
+        """A new tab with this page; ``Page.error`` says why it could not be had."""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        page = Page(self, session)
+
+        def arrived() -> bool:
+            page.error = self.call("Page.navigate", session, url=url).get("errorText", "")
+            return page.error != NETWORK_CHANGED
+
+        eventually(arrived, PATIENCE)
+        eventually(lambda: page.run("document.readyState") == "complete", PATIENCE)
+        return page
+
+    def call(self, method: str, session: str = "", **parameters: Any) -> Any:
+        """One command of the protocol, and its result."""
+        return self._run(self._call(method, session, parameters))
+
+    def _address(self) -> tuple[str, str] | None:
+        file = self._profile / "DevToolsActivePort"
+        lines = file.read_text().split() if file.exists() else []
+        return (lines[0], lines[1]) if len(lines) == 2 else None
+
+    def _run(self, work: Any) -> Any:
+        return self._loop.run_until_complete(asyncio.wait_for(work, PATIENCE))
+
+    @staticmethod
+    async def _connect(url: str) -> WebSocketClientConnection:
+        return await websocket_connect(url)
+
+    async def _call(self, method: str, session: str, parameters: Mapping[str, Any]) -> Any:
+        assert self._devtools
+        number = next(self._numbers)
+        message: dict[str, Any] = {"id": number, "method": method, "params": parameters}
+        await self._devtools.write_message(
+            json.dumps({**message, "sessionId": session} if session else message)
+        )
+        while True:
+            answer = json.loads(await self._devtools.read_message() or "{}")
+            if answer.get("id") == number:
+                assert "result" in answer, answer
+                return answer["result"]
+
+    def _end(self) -> None:
+        if self._devtools:
+            self._devtools.close()
+        self._process.terminate()
+        self._process.wait(PATIENCE)
+        self._loop.close()
+
+
+class Page:
+    """A tab."""
+
+    def __init__(self, browser: Chromium, session: str) -> None:
+        self._browser, self._session = browser, session
+        self.error = ""
+
+    def run(self, script: str) -> Any:
+        """The value of a JavaScript expression on the page."""
+        answer = self._browser.call(
+            "Runtime.evaluate", self._session, expression=script, returnByValue=True
+        )
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    @property
+    def title(self) -> Any:
+        """The page's title."""
+        return self.run("document.title")
