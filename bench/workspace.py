@@ -140,7 +140,7 @@ def run(
 
 def free_subnet() -> str:
     """The last subnet of the pool without a route on the host; labctl takes the first."""
-    from labctl.addresses import POOL, conflict
+    from labctl.host.addresses import POOL, conflict
 
     subnets = [str(subnet) for subnet in POOL.subnets(new_prefix=24)]
     return next(subnet for subnet in reversed(subnets) if not conflict(subnet))

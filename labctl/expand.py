@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from labctl import kinds
+from labctl.dns.zones import NAME_SERVER
 from labctl.kinds import Scope
 from labctl.model import HOSTS, AddressOf, ExposedPort, Service, Site
 from labctl.spec.lab import ServiceSpec, SiteSpec, Spec, limits_of
 from labctl.spec.problems import InvalidLab, Mark, nearest, shown
 from labctl.spec.reader import Path, Reader
-from labctl.zones import NAME_SERVER
 
 
 @dataclass(frozen=True, slots=True)

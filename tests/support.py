@@ -12,8 +12,8 @@ from labctl.model import Kept, Key, Lab, Leaf, Publishing, Want
 from labctl.platforms import vps
 from labctl.render import render
 from labctl.render.tree import Tree
-from labctl.session import wants
 from labctl.spec.lab import load, read
+from labctl.work.session import wants
 
 SUBNET = "198.18.0.0/24"
 STATE = "/srv/labs/.labctl"

@@ -143,7 +143,8 @@ def _imap(mailbox: dict[str, Any], marker: str) -> bytes | None:
         _, parts = connection.uid("FETCH", uid, "(BODY.PEEK[])")
         connection.uid("STORE", uid, "+FLAGS.SILENT", r"(\Deleted)")
         connection.uid("EXPUNGE", uid)
-        return bytes(parts[0][1])
+        # other sessions' changes of flags may come in between: they are no (envelope, text) pair
+        return next((bytes(part[1]) for part in parts if isinstance(part, tuple)), None)
 
 
 def _pop3(mailbox: dict[str, Any], marker: str) -> bytes | None:

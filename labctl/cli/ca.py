@@ -11,7 +11,7 @@ from labctl.trust import STORES
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from labctl.root_certificate import Description, Trusted
+    from labctl.work.root_certificate import Description, Trusted
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from labctl import root_certificate
     from labctl.cli.output import say_json
+    from labctl.work import root_certificate
 
     root = root_certificate.root_of(options.lab)
     described, stores = root_certificate.describe(root), root_certificate.where(root)
@@ -62,7 +62,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from labctl.root_certificate import root_of
+    from labctl.work.root_certificate import root_of
 
     print(root_of(options.lab).pem.strip())
     return 0
@@ -71,8 +71,8 @@ def _export(options: argparse.Namespace) -> int:
 def _trust(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
-    from labctl import root_certificate
     from labctl.cli.output import say_json
+    from labctl.work import root_certificate
 
     root = root_certificate.root_of(options.lab)
     if options.show:

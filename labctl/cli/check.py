@@ -27,8 +27,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the checks; 0 when all hold."""
-    from labctl.checking import check
     from labctl.cli.output import say_json
+    from labctl.work.checking import check
 
     results = check(options.lab, options.service)
     if options.json:

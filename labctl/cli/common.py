@@ -9,7 +9,7 @@ from labctl.spec.fields import Name, Port, Wrong
 
 if TYPE_CHECKING:
     from labctl.engines.compose import Engine
-    from labctl.session import Choices, Session
+    from labctl.work.session import Choices, Session
 
 
 def lab_argument(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def choice_arguments(parser: argparse.ArgumentParser) -> None:
 
 def choices(options: argparse.Namespace) -> Choices:
     """The choices made on the command line."""
-    from labctl.session import Choices
+    from labctl.work.session import Choices
 
     return Choices(options.name, options.http, options.https, options.public)
 
@@ -86,8 +86,8 @@ def at_most_one(words: list[str]) -> str | None:
 def container_of(engine: Engine, lab: str, machine: str | None) -> str:
     """The container of a running machine; LabctlError that names those that there are."""
     from labctl.errors import LabctlError
-    from labctl.execute import running
     from labctl.spec.problems import nearest
+    from labctl.work.execute import running
 
     found = running(engine, lab)
     if not found:
@@ -103,6 +103,6 @@ def container_of(engine: Engine, lab: str, machine: str | None) -> str:
 
 def session_of(target: str) -> Session:
     """A lab to look at; nothing is written."""
-    from labctl.session import Session
+    from labctl.work.session import Session
 
     return Session(target, dry=True, running=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from labctl.engines.api import exec_in
 
 if TYPE_CHECKING:
-    from labctl.bring import Planned
     from labctl.engines.compose import Engine
+    from labctl.work.bring import Planned
 
 _APPLIED = "/var/lib/labctl/tree.tar"
 

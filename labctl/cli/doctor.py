@@ -10,7 +10,7 @@ from labctl.cli import common
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from labctl.doctor import Finding
+    from labctl.host.doctor import Finding
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,9 +26,9 @@ def run(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from labctl.cli.output import say_json
-    from labctl.doctor import diagnose
-    from labctl.hostfacts import observe
-    from labctl.hosts_block import hosts_block
+    from labctl.host.doctor import diagnose
+    from labctl.host.facts import observe
+    from labctl.host.hosts_block import hosts_block
 
     if options.hosts:
         print(hosts_block(common.session_of(options.hosts).lab))

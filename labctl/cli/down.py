@@ -20,7 +20,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Take it down, verify that nothing is left, and say so."""
     from labctl.cli.output import say_json
-    from labctl.takedown import take_down
+    from labctl.work.takedown import take_down
 
     done = take_down(options.lab, keep_data=options.keep_data, purge=options.purge)
     if options.json:

@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> int:
     """Run it with this terminal; its exit status."""
     from labctl.engines.compose import Engine, attach
     from labctl.errors import LabctlError
-    from labctl.which import lab_and_rest
+    from labctl.work.which import lab_and_rest
 
     words: list[str] = options.words
     before, command = words, []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from labctl.cli import common
 
 if TYPE_CHECKING:
-    from labctl.explain import Certificate, Explanation, Step
+    from labctl.explain.explanation import Certificate, Explanation, Step
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from labctl.cli.output import say_json
-    from labctl.lab_of_url import explain_url
+    from labctl.explain.lab_of_url import explain_url
 
     found = explain_url(options.url, options.lab)
     if options.json:

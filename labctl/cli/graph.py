@@ -20,8 +20,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Draw it."""
-    from labctl.graph import draw
-    from labctl.paper import on_paper
+    from labctl.picture.graph import draw
+    from labctl.picture.paper import on_paper
 
     lab = on_paper(options.lab) if options.as_written else common.session_of(options.lab).lab
     picture = draw(lab)

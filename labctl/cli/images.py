@@ -36,8 +36,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from labctl import lab_images
     from labctl.cli.progress import Progress
+    from labctl.work import lab_images
 
     with Progress() as progress:
         needed = lab_images.build(options.labs, progress, refresh=options.refresh)
@@ -49,7 +49,7 @@ def _list(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from labctl.cli.output import say_json, table
-    from labctl.lab_images import stocked
+    from labctl.work.lab_images import stocked
 
     found = stocked()
     if options.json:
@@ -62,7 +62,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _save(options: argparse.Namespace) -> int:
-    from labctl.lab_images import save
+    from labctl.work.lab_images import save
 
     size, needed = save(options.file, options.labs)
     print(f"{len(needed)} images are in {options.file} ({size / _MIB:.0f} MiB)")
@@ -70,7 +70,7 @@ def _save(options: argparse.Namespace) -> int:
 
 
 def _load(options: argparse.Namespace) -> int:
-    from labctl.lab_images import load
+    from labctl.work.lab_images import load
 
     for reference in load(options.file):
         print(reference)

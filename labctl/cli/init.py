@@ -14,7 +14,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write a lab to start from, and say how to go on."""
     from labctl.cli.output import table
-    from labctl.new_lab import start
+    from labctl.work.new_lab import start
 
     name = options.name
     print(f"{start(name, Path())} and its content are there\n")

@@ -19,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from labctl.cli.output import say_json, table
-    from labctl.listing import labs, machines
+    from labctl.work.listing import labs, machines
 
     if options.machines:
         print("\n".join(machines(options.machines)))

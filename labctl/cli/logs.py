@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print what the daemons said."""
     from labctl.engines.compose import Engine, logs
-    from labctl.which import lab_and_rest
+    from labctl.work.which import lab_and_rest
 
     lab, rest = lab_and_rest(options.words)
     machine = common.at_most_one(rest)

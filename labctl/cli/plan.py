@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from labctl.cli import common
 
 if TYPE_CHECKING:
-    from labctl.bring import Planned
+    from labctl.work.bring import Planned
 
 WOULD_CHANGE = 3
 
@@ -32,9 +32,9 @@ def run(options: argparse.Namespace) -> int:
     """Print what up would do; 0 when that is nothing, 3 when it is something."""
     from dataclasses import asdict
 
-    from labctl.bring import make_plan
     from labctl.cli.output import say_json
     from labctl.engines.compose import Engine
+    from labctl.work.bring import make_plan
 
     engine = Engine()
     planned = make_plan(options.lab, common.choices(options), options.reset, engine, dry=True)

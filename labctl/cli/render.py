@@ -23,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     from labctl.cli.output import say_json
     from labctl.engines.state import write_rendered
     from labctl.errors import LabctlError
-    from labctl.session import Session
+    from labctl.work.session import Session
 
     session = Session(options.lab, common.choices(options))
     folder = options.out or session.state.directory / "rendered"

@@ -45,7 +45,7 @@ def run(verb: str, words: Sequence[str]) -> int:
         except SystemExit as stop:
             return stop.code if isinstance(stop.code, int) else 2
         if getattr(options, "needs_lab", False) and options.lab is None:
-            from labctl.which import the_lab
+            from labctl.work.which import the_lab
 
             options.lab = the_lab()
         status = module(verb).run(options)

@@ -17,7 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Open a shell; its exit status."""
     from labctl.engines.compose import Engine, attach
-    from labctl.which import lab_and_rest
+    from labctl.work.which import lab_and_rest
 
     lab, rest = lab_and_rest(options.words)
     container = common.container_of(Engine(), lab, common.at_most_one(rest))

@@ -18,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from labctl.cli.output import paint, say_json, table
-    from labctl.status import status
+    from labctl.work.status import status
 
     found = status(options.lab)
     good = all(machine.ready for machine in found)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from labctl.cli.output import paint, table
 
 if TYPE_CHECKING:
-    from labctl.bring import Planned
     from labctl.model import Lab, Site
-    from labctl.session import Session
+    from labctl.work.bring import Planned
+    from labctl.work.session import Session
 
 
 def text(planned: Planned) -> str:

@@ -19,9 +19,9 @@ def run(options: argparse.Namespace) -> int:
 
     from labctl.cli.output import say_json
     from labctl.expand import expand
-    from labctl.session import find_lab_file
     from labctl.spec.lab import load
     from labctl.spec.problems import InvalidLab
+    from labctl.work.session import find_lab_file
 
     file = find_lab_file(options.lab)
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-from labctl import zones
+from labctl.dns import zones
 from labctl.kinds import Scope
 from labctl.model import Expansion, File, Kept, Lab, Limits, Service
 from labctl.spec.fields import Doc, Many, Package

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from labctl import rdata, zones
+from labctl.dns import rdata, zones
 from labctl.kinds import Complaint, Scope
 from labctl.model import (
     HOSTS,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from labctl import dnssec, zones
+from labctl.dns import dnssec, zones
 from labctl.kinds import Scope
 from labctl.model import (
     HOSTS,

@@ -29,9 +29,7 @@ def server(lab1: OwnLab) -> str:
 
 
 @pytest.mark.parametrize("site", ["", "www.", "forms.", "app.", "chat.", "selfsigned."])
-def test_a_site_has_the_fronts_address_validated(
-    lab1: OwnLab, outside: Outside, site: str
-) -> None:
+def test_a_site_has_the_fronts_address_validated(lab1: OwnLab, outside: Outside, site: str) -> None:
     status, flags, answers = dig(outside, "+adflag", f"{site}{lab1.domain}")
     front = lab1.inspect("front")["NetworkSettings"]["Networks"]
     assert status == "NOERROR"

@@ -39,9 +39,7 @@ def test_up_says_where_everything_is(lab1: OwnLab) -> None:
     told = lab1.must("up", "--json").json
     assert told["changed"] == []
     urls = {site["name"]: site["url"] for site in told["sites"]}
-    assert urls == {
-        name: lab1.url(name) for name in ("www", "forms", "app", "chat", "selfsigned")
-    }
+    assert urls == {name: lab1.url(name) for name in ("www", "forms", "app", "chat", "selfsigned")}
     assert {a["login"] for a in told["accounts"]} == {
         f"alice@{lab1.domain}",
         f"bob@{lab1.domain}",

@@ -102,9 +102,7 @@ def test_a_stranger_reads_mail_too_with_the_password(
     server = f"mail.{lab1.domain}"
     words = ("python3", "-", server, "alice", password["alice"], subject)
     for how in (IMAP, POP3):
-        assert subject in eventually(
-            partial(outside.output, *words, "unverified", input=how)
-        )
+        assert subject in eventually(partial(outside.output, *words, "unverified", input=how))
         untrusted = outside.exec(*words, "tls", input=how)
         assert "CERTIFICATE_VERIFY_FAILED" in untrusted.err
 

@@ -138,9 +138,7 @@ def test_a_new_alias(lab: OwnLab) -> None:
     eventually(lambda: not refused())
 
 
-def test_an_application_takes_its_new_code_without_a_lost_request(
-    lab: OwnLab, root: Path
-) -> None:
+def test_an_application_takes_its_new_code_without_a_lost_request(lab: OwnLab, root: Path) -> None:
     before = lab.started()
     lab.replace("app/templates/index.html", "<h1>A small API</h1>", "<h1>Version two</h1>")
     with Load(lab, root, "app") as load:

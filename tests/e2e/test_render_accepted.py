@@ -26,8 +26,8 @@ from labctl.keep import keep
 from labctl.model import Lab
 from labctl.render import render
 from labctl.render.tree import Entry, Files, archive
-from labctl.session import wants
 from labctl.webserver import PACKAGES as NGINX
+from labctl.work.session import wants
 from tests.property import strategies
 from tests.support import STATE, lab_at, lab_from
 

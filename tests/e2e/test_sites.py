@@ -124,16 +124,12 @@ def test_an_unknown_name_gets_421_by_http(lab1: OwnLab) -> None:
 
 
 @pytest.mark.parametrize("version", ["--http1.1", "--http2"])
-def test_an_unknown_host_behind_a_known_name_gets_421(
-    lab1: OwnLab, ca: Path, version: str
-) -> None:
+def test_an_unknown_host_behind_a_known_name_gets_421(lab1: OwnLab, ca: Path, version: str) -> None:
     answer = curl(lab1.url("www"), version, "--header", "Host: no-such-site.invalid", ca=ca)
     assert (answer.status, "<title>A" in answer.body) == (421, False), answer
 
 
-def test_the_host_header_decides_and_not_the_name_in_the_handshake(
-    lab1: OwnLab, ca: Path
-) -> None:
+def test_the_host_header_decides_and_not_the_name_in_the_handshake(lab1: OwnLab, ca: Path) -> None:
     """Domain fronting between two sites of one owner is answered by the site asked for."""
     header = f"Host: forms.{lab1.name}.localhost"
     answer = curl(lab1.url("www"), "--header", header, ca=ca)

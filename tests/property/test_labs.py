@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from labctl import rdata
+from labctl.dns import rdata
 from labctl.render import DAEMONS
 from labctl.render.tree import Tree
 from labctl.spec.problems import InvalidLab

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from labctl import addresses
 from labctl.errors import LabctlError
+from labctl.host import addresses
 
 ROUTES = """\
 Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT

@@ -3,7 +3,7 @@
 import base64
 import re
 
-from labctl.dnssec import ZoneKey, wire_name
+from labctl.dns.dnssec import ZoneKey, wire_name
 from labctl.model import Key
 
 PUBLIC = "GojIhhXUN/u4v54ZQqGSnyhWJwaubCvTmeexv7bR6edbkrSqQpF64cYbcB7wNcP+e+MAnLr+Wi9xMWyQLc8NAA=="

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from labctl import holders
-from labctl.doctor import CAPABILITIES, GIB, Facts, Finding, Route, diagnose
-from labctl.hostfacts import bounding_set, routes_of_others
+from labctl.host import holders
+from labctl.host.doctor import CAPABILITIES, GIB, Facts, Finding, Route, diagnose
+from labctl.host.facts import bounding_set, routes_of_others
 
 WELL = Facts(
     engine="28.2.2",

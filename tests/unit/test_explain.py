@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from labctl import virtual_hosts
 from labctl.cli.explain import text
 from labctl.errors import UsageError
 from labctl.expand import expand
-from labctl.explain import Explanation, explain
+from labctl.explain import virtual_hosts
+from labctl.explain.explanation import Explanation, explain
+from labctl.explain.nginx_syntax import SyntaxRefused, parse, tokens
+from labctl.explain.url import request
 from labctl.keep import keep
 from labctl.model import Lab, Publishing
-from labctl.nginx_syntax import SyntaxRefused, parse, tokens
 from labctl.platforms import vps
 from labctl.render import render
 from labctl.render.tree import Tree
-from labctl.session import wants
 from labctl.spec.lab import read
-from labctl.url import request
+from labctl.work.session import wants
 
 LAB = b"""\
 lab: demo

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from labctl.graph import arrange, draw
-from labctl.paper import on_paper
+from labctl.picture.graph import arrange, draw
+from labctl.picture.paper import on_paper
 
 ROOT = Path(__file__).parent.parent.parent
 LAB1 = str(ROOT / "stacks" / "lab1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from labctl.hosts_block import hosts_block
+from labctl.host.hosts_block import hosts_block
 from labctl.model import Lab, Publishing, Site
 
 LAB = Lab(

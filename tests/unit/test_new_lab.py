@@ -9,8 +9,8 @@ import pytest
 
 from labctl.errors import UsageError
 from labctl.expand import expand
-from labctl.new_lab import start
 from labctl.spec.lab import load
+from labctl.work.new_lab import start
 
 
 def test_a_new_lab_is_valid(tmp_path: Path) -> None:

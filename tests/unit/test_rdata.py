@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labctl import rdata
+from labctl.dns import rdata
 
 STRINGS = re.compile(r'"((?:[^"\\]|\\["\\]|\\[0-9]{3})*)"')
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from labctl import root_certificate
 from labctl.cli.run import run
 from labctl.errors import LabctlError
 from labctl.keep import keep, lab_home
 from labctl.model import Lab
 from labctl.trust import Root, State
+from labctl.work import root_certificate
 
 
 @pytest.fixture

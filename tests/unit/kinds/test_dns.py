@@ -9,7 +9,7 @@ from dataclasses import replace
 import jinja2
 import pytest
 
-from labctl import zones
+from labctl.dns import zones
 from labctl.kinds import Scope, dns, resolver
 from labctl.model import (
     AddressOf,

@@ -1,1 +1,1 @@
-print('a server')
+print("a server")

@@ -1,3 +1,3 @@
 def app(environ, start):
-    start('200 OK', [])
-    return [b'ok']
+    start("200 OK", [])
+    return [b"ok"]

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from labctl.nginx_syntax import Directive
+from labctl.explain.nginx_syntax import Directive
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from labctl import virtual_hosts, webserver
+from labctl import webserver
 from labctl.errors import LabctlError
+from labctl.explain import virtual_hosts
+from labctl.explain.nginx_syntax import Directive, SyntaxRefused, parse
+from labctl.explain.url import Request
+from labctl.explain.virtual_hosts import Choice
 from labctl.model import AddressOf, Lab, Machine
-from labctl.nginx_syntax import Directive, SyntaxRefused, parse
 from labctl.render.tree import Files, Tree
-from labctl.url import Request
-from labctl.virtual_hosts import Choice
 
 NGINX = "/etc/nginx/nginx.conf"
 _PASSES = ("proxy_pass", "fastcgi_pass", "uwsgi_pass", "scgi_pass", "grpc_pass")
@@ -262,7 +263,7 @@ def _mismatch(asked: Request) -> str:
 
 
 def _certificate(nginx: _Nginx, chosen: Choice, asked: Request) -> Certificate | None:
-    from labctl import certificate_chain
+    from labctl.explain import certificate_chain
 
     directive = chosen.host.server.first("ssl_certificate")
     entry = nginx.files.get(directive.arguments[0]) if directive else None

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 
 from labctl import webserver
 from labctl.model import Lab, Machine, Port, Site
-from labctl.svg import STYLE, Box, curve, label, rounded, valid
+from labctl.picture.svg import STYLE, Box, curve, label, rounded, valid
 
 _MARGIN = 32
 _TOP = 104

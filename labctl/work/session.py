@@ -14,9 +14,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl import addresses, resources
+from labctl import resources
 from labctl.engines.state import State, write_atomically
 from labctl.errors import LabctlError
+from labctl.host import addresses
 from labctl.keep import data_home, keep, lab_home
 from labctl.model import Kept, Lab, Publishing, Want
 

@@ -16,7 +16,7 @@ from labctl.parallel import each
 from labctl.plan import Change, Plan
 from labctl.render.compose import LABEL
 from labctl.render.tree import Files
-from labctl.session import Session, write_settings
+from labctl.work.session import Session, write_settings
 
 READY_SECONDS = 60
 Report = Callable[[str, str], None]

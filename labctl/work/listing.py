@@ -11,9 +11,9 @@ from labctl.engines import EngineUnreachable
 from labctl.engines.compose import Engine
 from labctl.engines.state import State
 from labctl.render.compose import LABEL
-from labctl.session import LAB_FILE, read_settings
 from labctl.spec.lab import load
 from labctl.spec.problems import InvalidLab
+from labctl.work.session import LAB_FILE, read_settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from labctl import resources
 from labctl.errors import LabctlError, UsageError
 from labctl.model import Template
 from labctl.render import templates
-from labctl.session import LAB_FILE, find_lab_file
 from labctl.spec.fields import Name
+from labctl.work.session import LAB_FILE, find_lab_file
 
 _FOLDER = "init"
 _SUFFIX = ".j2"

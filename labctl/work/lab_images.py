@@ -9,8 +9,8 @@ from pathlib import Path
 from labctl import resources
 from labctl.engines import archive, connect, images
 from labctl.engines.dockerfile import Recipe, base_reference, own_recipe, reference
-from labctl.session import LAB_FILE, Session
 from labctl.spec.problems import InvalidLab
+from labctl.work.session import LAB_FILE, Session
 
 Report = Callable[[str, str], None]
 BASE = "base"

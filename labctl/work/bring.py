@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl import addresses, holders
 from labctl.engines.compose import Engine
 from labctl.engines.state import State
 from labctl.errors import LabctlError
-from labctl.execute import Report, execute, wait
+from labctl.host import addresses, holders
 from labctl.plan import Desired, Observation, Plan, Reset, plan
-from labctl.session import Choices, Session, known_name, state_directory
+from labctl.work.execute import Report, execute, wait
+from labctl.work.session import Choices, Session, known_name, state_directory
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from labctl.expand import expand
 from labctl.model import Lab, Publishing
 from labctl.platforms import vps
-from labctl.session import find_lab_file
 from labctl.spec.lab import load
+from labctl.work.session import find_lab_file
 
 SUBNET = "198.18.0.0/24"
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from labctl.checks import runner
 from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
-from labctl.execute import running
-from labctl.session import Session
 from labctl.spec.problems import nearest
+from labctl.work.execute import running
+from labctl.work.session import Session
 
 
 def check(target: str, services: Iterable[str] = ()) -> tuple[runner.Result, ...]:

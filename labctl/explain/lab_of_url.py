@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from labctl.errors import LabctlError
-from labctl.explain import Explanation, explain
-from labctl.listing import labs
-from labctl.session import Session
+from labctl.explain.explanation import Explanation, explain
+from labctl.explain.url import request
 from labctl.spec.problems import InvalidLab
-from labctl.url import request
+from labctl.work.listing import labs
+from labctl.work.session import Session
 
 
 def explain_url(url: str, lab: str = "") -> Explanation:

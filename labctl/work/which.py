@@ -8,7 +8,7 @@ from pathlib import Path
 from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
 from labctl.render.compose import LABEL
-from labctl.session import LAB_FILE
+from labctl.work.session import LAB_FILE
 
 
 def the_lab() -> str:
@@ -32,7 +32,7 @@ def lab_and_rest(words: Sequence[str]) -> tuple[str, list[str]]:
 
     The first word is a lab where a lab of that name is up; a folder or file names one too.
     """
-    from labctl.session import Session
+    from labctl.work.session import Session
 
     if words and words[0] in running_labs():
         return words[0], list(words[1:])

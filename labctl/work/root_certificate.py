@@ -70,7 +70,7 @@ def kept_labs() -> tuple[str, ...]:
 def _lab(target: str) -> str:
     if re.fullmatch(Name.form, target) and target in kept_labs():
         return target
-    from labctl.session import Session
+    from labctl.work.session import Session
 
     return Session(target, dry=True).name
 

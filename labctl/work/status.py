@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from labctl.engines.compose import Engine
 from labctl.plan import SeenMachine
-from labctl.session import Session
+from labctl.work.session import Session
 
 
 @dataclass(frozen=True, slots=True)

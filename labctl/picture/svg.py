@@ -1,4 +1,4 @@
-"""The few shapes that `labctl.graph` draws with, and their colours in light and dark."""
+"""The few shapes that `labctl.picture.graph` draws with, and their colours in light and dark."""
 
 from __future__ import annotations
 

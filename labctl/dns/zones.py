@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from labctl import dnssec, rdata
+from labctl.dns import dnssec, rdata
 from labctl.model import HOSTS, AddressOf, Kept, Lab, Machine, PublicKey, Record
 
 NAME_SERVER = "ns"  # relative to the domain

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labctl import addresses, keep
+from labctl import keep
 from labctl.engines import compose
 from labctl.engines.compose import Engine
 from labctl.engines.state import State
 from labctl.errors import LabctlError
+from labctl.host import addresses
 from labctl.keep import data_home, lab_home
 from labctl.render.compose import LABEL, project
-from labctl.session import Session, state_directory
+from labctl.work.session import Session, state_directory
 
 _PROJECT = "com.docker.compose.project"
 

@@ -1,4 +1,4 @@
-"""Looks at the host for `labctl.doctor`. Reads only, changes nothing."""
+"""Looks at the host for `labctl.host.doctor`. Reads only, changes nothing."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labctl import holders
-from labctl.addresses import has_ipv6_loopback
-from labctl.doctor import Facts, Route
 from labctl.engines import EngineUnreachable, base_image, connect, images
 from labctl.engines.dockerfile import base_reference, own_recipe
+from labctl.host import holders
+from labctl.host.addresses import has_ipv6_loopback
+from labctl.host.doctor import Facts, Route
 from labctl.setup.host import output
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The host that labs run on: its addresses, ports and fitness."""
