@@ -155,7 +155,10 @@ def _pop3(mailbox: dict[str, Any], marker: str) -> bytes | None:
         connection.user(mailbox["login"])
         connection.pass_(mailbox["password"])
         for number in range(connection.stat()[0], 0, -1):
-            _, lines, _ = connection.retr(number)
+            try:
+                _, lines, _ = connection.retr(number)
+            except poplib.error_proto:
+                continue  # another session has deleted it since this one began
             if f"Message-ID: {marker}".encode() in lines:
                 connection.dele(number)
                 return b"\r\n".join(lines)
