@@ -77,7 +77,7 @@ def _daemon(daemon: Daemon) -> Iterable[File]:
     lines = ["#!/bin/sh", "exec 2>&1", "set -e", f"cd {shlex.quote(daemon.directory)}"]
     yield _script(f"{home}/run", [*lines, *prepare, "exec " + shlex.join(run)])
     # what a dead daemon leaves behind (nginx's workers) would keep its port
-    yield _script(f"{home}/finish", ["#!/bin/sh", 'kill -KILL -- "-$4" 2>/dev/null', "exit 0"])
+    yield _script(f"{home}/finish", ["#!/bin/sh", 'kill -s KILL -- "-$4" 2>/dev/null', "exit 0"])
     if daemon.stop_signal != "TERM":
         yield File(f"{home}/down-signal", f"SIG{daemon.stop_signal}\n".encode())
     for name, value in daemon.environment.items():

@@ -95,12 +95,21 @@ def test_a_cpp_program_that_does_not_compile(lab: OwnLab, refused: Refuse) -> No
     refused("fcgiwrap-forms on forms refuses", "missing", "form.cpp:")
 
 
-def test_a_zone_that_bind_refuses(lab: OwnLab, refused: Refuse) -> None:
-    """More records of one name and type than named takes (max-records-per-type is 100)."""
-    many = ", ".join(f"text {number}" for number in range(101))
-    records = f"services:\n  dns:\n    records:\n      note: {{TXT: [{many}]}}\n"
-    lab.replace("lab.yml", "services:\n", records)
-    refused("named on dns refuses", "too many records", "lab.yml:")
+def test_a_record_beside_a_configuration_that_a_learner_has_broken(
+    lab: OwnLab, refused: Refuse
+) -> None:
+    """No record of a lab file gets as far as named without being right: the learner breaks it."""
+    config = "/etc/bind/named.conf"
+    good = lab.output("dns", "cat", config)
+    lab.output("dns", "tee", config, input=f"{good}no-such-statement;\n")
+    record = "services:\n  dns:\n    records:\n      note:\n        TXT: words\n"
+    lab.replace("lab.yml", "services:\n", record)
+    line = len(good.splitlines()) + 1
+    try:
+        refused("named on dns refuses", f"{config}:{line}: unknown option 'no-such-statement'")
+    finally:
+        lab.output("dns", "tee", config, input=good)
+    assert lab.output("client", "dig", "+short", "TXT", f"note.{lab.domain}") == ""
 
 
 def test_one_refusal_does_not_keep_other_machines_from_changing(
