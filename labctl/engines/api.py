@@ -92,6 +92,12 @@ def containers(labels: Iterable[str], running_only: bool = False) -> list[dict[s
     return found
 
 
+def image_references() -> frozenset[str]:
+    """The references of all images that the engine has (Engine API: GET /images/json)."""
+    found = json.loads(call("GET", "/images/json"))
+    return frozenset(tag for image in found for tag in image["RepoTags"] or ())
+
+
 def exec_in(container: str, command: Sequence[str], user: str = "root") -> Finished:
     """Run a command in a container and wait for its end.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from labctl.engines import api
 from labctl.engines.compose import Engine
 from labctl.engines.state import State
 from labctl.errors import LabctlError
@@ -89,7 +90,7 @@ def bring_up(target: str, choices: Choices, reset: Iterable[str], report: Report
     with state.locked():
         planned = make_plan(target, choices, reset, engine, dry=False)
         if planned.plan.of("create", "recreate", "start"):
-            check_host(planned, engine)
+            check_host(planned)
         execute(planned.session, planned.plan, engine, report)
         wait_for_rest(planned, engine, report)
     return planned
@@ -106,10 +107,10 @@ def wait_for_rest(planned: Planned, engine: Engine, report: Report) -> None:
     wait(late, engine, report)
 
 
-def check_host(planned: Planned, engine: Engine) -> None:
+def check_host(planned: Planned) -> None:
     """Refuse, before anything is touched, what the host cannot give; all of it at once."""
     session = planned.session
-    troubles = list(_held_ports(planned, engine))
+    troubles = list(_held_ports(planned))
     if not planned.seen.machines:
         troubles += _overlaps(session)
     if not troubles:
@@ -124,10 +125,10 @@ def _overlaps(session: Session) -> Iterable[str]:
             yield f"the lab's subnet {network.subnet} overlaps the host's route {route}"
 
 
-def _held_ports(planned: Planned, engine: Engine) -> Iterable[str]:
+def _held_ports(planned: Planned) -> Iterable[str]:
     """The ports that the lab would publish and somebody else holds."""
     listening = holders.listeners()
-    containers = engine.client.api.containers()
+    containers = api.containers([], running_only=True)
     for change in planned.plan.of("create", "recreate", "start"):
         for port in planned.session.lab.machines[change.machine].ports:
             who = holders.holder(port.host, containers, listening)

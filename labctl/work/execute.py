@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from labctl.engines import compose
+from labctl.engines import api, compose
 from labctl.engines.api import Finished
 from labctl.engines.compose import Engine
+from labctl.engines.dockerfile import own_recipe, reference
 from labctl.errors import LabctlError
 from labctl.parallel import each
 from labctl.plan import Change, Plan
@@ -73,27 +74,20 @@ def write(session: Session, started: Iterable[Change], updated: Iterable[Change]
 
 def build_images(session: Session, engine: Engine, report: Report) -> None:
     """Build the images that the engine lacks."""
-    from labctl.engines import images
-    from labctl.engines.dockerfile import own_recipe, reference
-
     recipe = own_recipe()
-    wanted = images.needed(session.lab.machines.values(), recipe)
-    names = {
-        image: ", ".join(
-            sorted(
-                m.name
-                for m in session.lab.machines.values()
-                if reference(m.packages, recipe) == image
-            )
-        )
-        for image in wanted
-    }
+    machines: dict[str, list[str]] = {}
+    for machine in session.lab.machines.values():
+        machines.setdefault(reference(machine.packages, recipe), []).append(machine.name)
+    if machines.keys() <= api.image_references():
+        return
+    from labctl.engines import images
 
     def tell(progress: images.Progress) -> None:
         if progress.state != "present":
-            who = names.get(progress.image, "base")
+            who = ", ".join(machines.get(progress.image, ["base"]))
             report(who, f"image {progress.state} {progress.detail}".rstrip())
 
+    wanted = images.needed(session.lab.machines.values(), recipe)
     images.build(engine.client, wanted, recipe, tell)
 
 

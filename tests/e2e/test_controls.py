@@ -56,6 +56,7 @@ def test_a_stopped_daemon_is_named(
     assert services[0] in failed
     assert failed <= set(services), check.out
     eventually(lambda: lab.labctl("status").status == 0)
+    eventually(lambda: lab.labctl("check", "--service", services[0]).status == 0, 30)
 
 
 def test_a_stopped_machine_is_named(lab: OwnLab) -> None:
@@ -65,7 +66,8 @@ def test_a_stopped_machine_is_named(lab: OwnLab) -> None:
     assert "stopped" in status.out
     check = lab.labctl("check", "--json")
     assert check.status == 1
-    assert {c["service"] for c in check.json if not c["passed"]} == {"app"}
+    failed = [(c["service"], c["check"], c["differences"]) for c in check.json if not c["passed"]]
+    assert {service for service, _, _ in failed} == {"app"}, failed
     lab.must("up")
     lab.must("check")
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -38,6 +41,7 @@ class Chromium:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         self._devtools: WebSocketClientConnection | None = None
 
@@ -102,11 +106,17 @@ class Chromium:
                 return answer["result"]
 
     def _end(self) -> None:
-        if self._devtools:
-            self._devtools.close()
-        self._process.terminate()
-        self._process.wait(PATIENCE)
-        self._loop.close()
+        """Ask it to go, as its user would; what does not is killed, with all its processes."""
+        try:
+            if self._devtools:
+                self.call("Browser.close")
+                self._process.wait(PATIENCE)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
 
 
 class Page:
