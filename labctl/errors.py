@@ -33,3 +33,7 @@ class UsageError(LabctlError):
     """A wrong command line or a wrong input."""
 
     status = USAGE
+
+
+class Unsettled(LabctlError):
+    """What was looked at has changed while it was worked on; looking again may do."""

@@ -23,7 +23,8 @@ class SeenMachine:
     """A machine as the engine and the machine itself tell it.
 
     ``manifest`` are the lines that were applied last, by path; ``drift`` the paths changed by
-    hand since; ``ready`` what each daemon answered ("ok", or why not).
+    hand since; ``ready`` what each daemon answered ("ok", or why not). ``trouble`` says why a
+    running machine could not be looked at.
     """
 
     name: str
@@ -34,6 +35,7 @@ class SeenMachine:
     manifest: Mapping[str, str] = field(default_factory=dict)
     drift: frozenset[str] = frozenset()
     ready: Mapping[str, str] = field(default_factory=dict)
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,13 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step on a running machine: write, remove, test, start, stop, reload or restart."""
+    """One step on a running machine.
 
-    verb: Literal["write", "remove", "test", "start", "stop", "reload", "restart"]
+    ``keep`` leaves a file as somebody changed it, and remembers from what: the lab has another
+    version now.
+    """
+
+    verb: Literal["write", "remove", "keep", "test", "start", "stop", "reload", "restart"]
     target: str
 
 
@@ -151,6 +157,7 @@ def _update(machine: SeenMachine, desired: Desired, reset: Reset) -> Change | No
     write = sorted((changed & set(lines)) - kept)
     remove = sorted(set(machine.manifest) - set(lines) - kept)
     steps = [Step("write", path) for path in write] + [Step("remove", path) for path in remove]
+    steps += [Step("keep", d.path) for d in _drift(machine, desired, reset) if d.conflict]
     steps += _daemon_steps(desired.lab.machines[machine.name].daemons, machine, {*write, *remove})
     return Change(machine.name, "update", _reason(write, remove, machine), tuple(steps))
 

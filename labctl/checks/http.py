@@ -25,7 +25,8 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
     return seen
 
 
-_CURL = ("curl", "--silent", "--show-error", "--include", "--max-time", "15")
+_TIMEOUTS = ("--connect-timeout", "6", "--max-time", "15")
+_CURL = ("curl", "--silent", "--show-error", "--include", *_TIMEOUTS)
 _WRITE = "\n%{http_code} %{http_version} %{url_effective}"
 
 

@@ -29,7 +29,7 @@ def one(job):
         return clients[job["client"]].ask(job["ask"])
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
-with concurrent.futures.ThreadPoolExecutor(8) as pool:
+with concurrent.futures.ThreadPoolExecutor(16) as pool:
     json.dump(list(pool.map(one, work["jobs"])), sys.stdout)
 """
 

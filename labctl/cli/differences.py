@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from labctl.engines.api import exec_in
@@ -11,14 +14,23 @@ if TYPE_CHECKING:
     from labctl.engines.compose import Engine
     from labctl.work.bring import Planned
 
+_KEPT = "/var/lib/labctl/kept"
 _APPLIED = "/var/lib/labctl/tree.tar"
+
+
+def show_conflicts(planned: Planned, engine: Engine) -> None:
+    """Print, as a warning, both differences of each file that the lab and a person changed."""
+    found = tuple(drift for drift in planned.plan.drift if drift.conflict)
+    if found:
+        with contextlib.redirect_stdout(sys.stderr):
+            show(replace(planned, plan=replace(planned.plan, drift=found)), engine)
 
 
 def show(planned: Planned, engine: Engine) -> None:
     """Print a difference for each file changed by hand, two where the lab changed it too."""
     for drift in planned.plan.drift:
         container = planned.seen.machines[drift.machine].container
-        applied = _text(exec_in(container, ["tar", "-xOf", _APPLIED, drift.path[1:]]).output)
+        applied = _text(_left(container, drift.path))
         mine = _text((engine.read(container, drift.path) or b"").decode(errors="replace"))
         where = f"{drift.machine}:{drift.path}"
         _print(applied, mine, f"{where} (as labctl left it)", f"{where} (changed by hand)")
@@ -26,6 +38,14 @@ def show(planned: Planned, engine: Engine) -> None:
             entry = planned.session.tree.machines[drift.machine].get(drift.path)
             wanted = _text(entry.content.decode(errors="replace")) if entry else []
             _print(applied, wanted, f"{where} (as labctl left it)", f"{where} (in the lab now)")
+
+
+def _left(container: str, path: str) -> str:
+    """The file as labctl left it: kept apart where the lab has a newer version by now."""
+    kept = exec_in(container, ["cat", "--", f"{_KEPT}{path}"])
+    if kept.status == 0:
+        return kept.output
+    return exec_in(container, ["tar", "-xOf", _APPLIED, path[1:]]).output
 
 
 def _text(content: str) -> list[str]:

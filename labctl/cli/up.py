@@ -25,12 +25,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Plan, execute, and say what there is now."""
     from labctl.cli import summary
+    from labctl.cli.differences import show_conflicts
     from labctl.cli.output import say_json
     from labctl.cli.progress import Progress
     from labctl.work.bring import bring_up
 
     with Progress(quiet=options.json) as progress:
-        brought = bring_up(options.lab, common.choices(options), options.reset, progress)
+        brought = bring_up(
+            options.lab, common.choices(options), options.reset, progress, show_conflicts
+        )
     if options.json:
         say_json(summary.as_json(brought))
         return 0

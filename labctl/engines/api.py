@@ -92,6 +92,13 @@ def containers(labels: Iterable[str], running_only: bool = False) -> list[dict[s
     return found
 
 
+def networks(labels: Iterable[str]) -> list[dict[str, Any]]:
+    """The networks with all of these labels (Engine API: GET /networks)."""
+    query = urlencode({"filters": json.dumps({"label": list(labels)})})
+    found: list[dict[str, Any]] = json.loads(call("GET", f"/networks?{query}"))
+    return found
+
+
 def image_references() -> frozenset[str]:
     """The references of all images that the engine has (Engine API: GET /images/json)."""
     found = json.loads(call("GET", "/images/json"))

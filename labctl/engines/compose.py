@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from labctl.engines import api, connect
 from labctl.engines.api import Finished
 from labctl.errors import LabctlError
+from labctl.host.addresses import SubnetTaken
 from labctl.parallel import each
 from labctl.plan import Observation, SeenMachine
 from labctl.render.compose import LABEL, project
@@ -24,6 +26,8 @@ from labctl.render.compose import LABEL, project
 if TYPE_CHECKING:
     import docker
 
+_SETTLE_SECONDS = 20.0
+_LOOK_AGAIN = 0.3  # seconds between two looks at containers that are being started or stopped
 _SCRIPTS = "/usr/lib/labctl"
 _CONFIG_HASH = "com.docker.compose.config-hash"
 
@@ -45,6 +49,21 @@ class Engine:
         """Compose's hash of each machine's definition, as its container is labelled with it."""
         labels = [container["Labels"] for container in self.containers(lab)]
         return {one[f"{LABEL}.machine"]: one.get(_CONFIG_HASH, "") for one in labels}
+
+    def has_network(self, lab: str) -> bool:
+        """Whether a network of the lab is there, with or without containers."""
+        return bool(api.networks([f"{LABEL}.lab={lab}"]))
+
+    def settle(self, lab: str) -> None:
+        """Wait until the lab's containers stay as they are: somebody's half-done work goes on."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        before: list[tuple[str, str]] = []
+        while time.monotonic() < deadline:
+            now = sorted((one["Id"], one["State"]) for one in self.containers(lab))
+            if now == before:
+                return
+            before = now
+            time.sleep(_LOOK_AGAIN)
 
     def state_of(self, lab: str) -> str:
         """The state directory that a lab's containers name, or ""."""
@@ -70,7 +89,10 @@ class Engine:
         if not running:
             return seen
         finished = api.exec_in(container["Id"], [f"{_SCRIPTS}/observe"])
-        return _told(seen, finished.output) if finished.status == 0 else seen
+        if finished.status != 0:
+            said = finished.output.strip().splitlines()
+            return replace(seen, trouble=said[-1] if said else "it says nothing of itself")
+        return _told(seen, finished.output)
 
     def wait(
         self, containers: Mapping[str, str], seconds: int, done: Callable[[str, Finished], None]
@@ -152,7 +174,8 @@ def run_compose(arguments: Sequence[str], stdin: bytes | None = None) -> str:
     except FileNotFoundError:
         raise LabctlError("there is no `docker` command", "`make up` installs it") from None
     if finished.returncode != 0:
-        raise LabctlError(_reason(finished.stderr.decode(errors="replace")))
+        reason = _reason(finished.stderr.decode(errors="replace"))
+        raise (SubnetTaken if "Pool overlaps" in reason else LabctlError)(reason)
     return finished.stdout.decode(errors="replace")
 
 

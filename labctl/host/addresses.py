@@ -8,10 +8,14 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from labctl.errors import LabctlError
+from labctl.errors import LabctlError, Unsettled
 
 POOL = ipaddress.IPv4Network("198.18.0.0/15")  # RFC 2544: laboratories, never on the Internet
 PREFIX = 24
+
+
+class SubnetTaken(Unsettled):
+    """Somebody else took the lab's subnet between choosing and using it."""
 
 
 def choose(taken: Iterable[ipaddress.IPv4Network]) -> str:

@@ -57,7 +57,8 @@ def _base(lab: Lab, kept: Kept) -> Iterable[File]:
 def _resolv_conf(servers: Iterable[str], domain: str) -> bytes:
     """What a machine's /etc/resolv.conf says: the lab's resolver, and trust in its AD bit."""
     lines = [f"nameserver {server}" for server in servers]
-    return "\n".join([*lines, f"search {domain}", "options edns0 trust-ad", ""]).encode()
+    lines += [f"search {domain}", "options edns0 trust-ad timeout:2 attempts:2", ""]
+    return "\n".join(lines).encode()
 
 
 def _entry(file: File) -> Entry:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.engines import api
 from labctl.engines.compose import Engine
 from labctl.engines.state import State
-from labctl.errors import LabctlError
+from labctl.errors import LabctlError, Unsettled
 from labctl.host import addresses, holders
+from labctl.keep import data_home
 from labctl.plan import Desired, Observation, Plan, Reset, plan
 from labctl.work.execute import Report, execute, wait
 from labctl.work.session import Choices, Session, known_name, state_directory
+
+ATTEMPTS = 4  # where what was planned from changes meanwhile: a killed `down` that goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ def make_plan(
     tree = session.tree
     seen = observing.result()
     _same_place(session, seen)
+    _all_looked_at(seen)
     # without a container there is nothing to compare with, and asking Compose takes a while
     definitions = session.definitions if seen.machines else {}
     desired = Desired(session.lab, tree, definitions)
@@ -73,6 +77,17 @@ class _Background:
         return self._seen
 
 
+def _all_looked_at(seen: Observation) -> None:
+    """A machine that says nothing of itself cannot be planned for: its files are unknown."""
+    for machine in seen.machines.values():
+        if machine.running and (machine.trouble or not machine.generation):
+            why = machine.trouble or "it is still starting"
+            raise Unsettled(
+                f"{machine.name} cannot be looked at: {why}",
+                f"`labctl logs {machine.name}` may say more",
+            )
+
+
 def _same_place(session: Session, seen: Observation) -> None:
     """A lab of that name that was brought up from elsewhere is not this one's to change."""
     if seen.state and Path(seen.state) != session.state.directory:
@@ -82,17 +97,44 @@ def _same_place(session: Session, seen: Observation) -> None:
         )
 
 
-def bring_up(target: str, choices: Choices, reset: Iterable[str], report: Report) -> Planned:
-    """Bring a lab up; what was planned comes back once all of it is true."""
+Warn = Callable[[Planned, Engine], None]
+
+
+def bring_up(
+    target: str, choices: Choices, reset: Iterable[str], report: Report, warn: Warn
+) -> Planned:
+    """Bring a lab up; what was planned comes back once all of it is true.
+
+    ``warn`` is shown the plan before anything is done, for files changed on both sides.
+    """
     engine = Engine()
     name = choices.name or known_name(target)
     state = State(state_directory(name)) if name else Session(target, choices, dry=True).state
     with state.locked():
-        planned = make_plan(target, choices, reset, engine, dry=False)
-        if planned.plan.of("create", "recreate", "start"):
-            check_host(planned)
-        execute(planned.session, planned.plan, engine, report)
-        wait_for_rest(planned, engine, report)
+        for _ in range(ATTEMPTS - 1):
+            try:
+                return _bring_up_once(target, choices, reset, engine, report, warn)
+            except addresses.SubnetTaken:
+                addresses.forget(state.directory.name, data_home())
+            except Unsettled:
+                engine.settle(state.directory.name)
+        return _bring_up_once(target, choices, reset, engine, report, warn)
+
+
+def _bring_up_once(
+    target: str,
+    choices: Choices,
+    reset: Iterable[str],
+    engine: Engine,
+    report: Report,
+    warn: Warn,
+) -> Planned:
+    planned = make_plan(target, choices, reset, engine, dry=False)
+    if planned.plan.of("create", "recreate", "start"):
+        check_host(planned, engine)
+    warn(planned, engine)
+    execute(planned.session, planned.plan, engine, report)
+    wait_for_rest(planned, engine, report)
     return planned
 
 
@@ -107,22 +149,24 @@ def wait_for_rest(planned: Planned, engine: Engine, report: Report) -> None:
     wait(late, engine, report)
 
 
-def check_host(planned: Planned) -> None:
+def check_host(planned: Planned, engine: Engine) -> None:
     """Refuse, before anything is touched, what the host cannot give; all of it at once."""
-    session = planned.session
     troubles = list(_held_ports(planned))
-    if not planned.seen.machines:
-        troubles += _overlaps(session)
+    if not planned.seen.machines and not engine.has_network(planned.session.name):
+        troubles += _overlaps(planned.session)
     if not troubles:
         return
     raise LabctlError("\n".join(troubles), _way_out(planned, troubles))
 
 
 def _overlaps(session: Session) -> Iterable[str]:
-    """The lab's subnets that the host has a route to already."""
+    """The lab's subnets that the host has a route to already; SubnetTaken if labctl chose it."""
     for network in session.lab.networks:
         if route := addresses.conflict(network.subnet):
-            yield f"the lab's subnet {network.subnet} overlaps the host's route {route}"
+            text = f"the lab's subnet {network.subnet} overlaps the host's route {route}"
+            if not session.expanded.subnet:
+                raise addresses.SubnetTaken(text)
+            yield text
 
 
 def _held_ports(planned: Planned) -> Iterable[str]:
@@ -132,8 +176,11 @@ def _held_ports(planned: Planned) -> Iterable[str]:
     for change in planned.plan.of("create", "recreate", "start"):
         for port in planned.session.lab.machines[change.machine].ports:
             who = holders.holder(port.host, containers, listening)
-            if port.transport == "tcp" and who and who != f"lab {planned.session.name}":
-                yield f"port {port.host} is held by {who}"
+            if port.transport != "tcp" or who in ("", f"lab {planned.session.name}"):
+                continue
+            if who.startswith("docker-proxy"):  # of a container that is being started or stopped
+                raise Unsettled(f"port {port.host} is held by {who}", "`docker ps` shows for whom")
+            yield f"port {port.host} is held by {who}"
 
 
 def _way_out(planned: Planned, troubles: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from labctl.engines import api, compose
 from labctl.engines.api import Finished
 from labctl.engines.compose import Engine
 from labctl.engines.dockerfile import own_recipe, reference
-from labctl.errors import LabctlError
+from labctl.errors import LabctlError, Unsettled
 from labctl.parallel import each
 from labctl.plan import Change, Plan
 from labctl.render.compose import LABEL
@@ -47,6 +47,7 @@ def execute(session: Session, plan: Plan, engine: Engine, report: Report) -> Non
         start(session, started, engine)
         learn_definitions(session, engine)
     containers = running(engine, session.name)
+    _all_there([*started, *updated], containers)
     touched = {
         change.machine: containers[change.machine]
         for change in (*started, *updated)
@@ -54,6 +55,15 @@ def execute(session: Session, plan: Plan, engine: Engine, report: Report) -> Non
     }
     apply(session, updated, containers, engine, report)
     wait(touched, engine, report)
+
+
+def _all_there(changes: Iterable[Change], containers: Mapping[str, str]) -> None:
+    """Every machine that is worked on runs; Unsettled where one has stopped meanwhile."""
+    gone = [change.machine for change in changes if change.machine not in containers]
+    if gone:
+        raise Unsettled(
+            f"stopped while `up` was at work: {', '.join(gone)}", "`labctl logs` shows why"
+        )
 
 
 def write(session: Session, started: Iterable[Change], updated: Iterable[Change]) -> None:
@@ -166,6 +176,9 @@ def wait(containers: Mapping[str, str], engine: Engine, report: Report) -> None:
         report(name, "waiting")
     finished = engine.wait(containers, READY_SECONDS, done)
     late = [_late(name, f) for name, f in finished.items() if f.status != 0]
+    alive = {one["Id"] for one in engine.containers() if one["State"] == "running"}
+    if late and not set(containers.values()) <= alive:
+        raise Unsettled("\n".join(late), "`labctl logs MACHINE` shows what its daemons say")
     if late:
         raise LabctlError("\n".join(late), "`labctl logs MACHINE` shows what its daemons say")
 

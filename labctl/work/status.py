@@ -41,6 +41,8 @@ def _state(machine: SeenMachine | None) -> tuple[str, str]:
         return "missing", ""
     if not machine.running:
         return "stopped", ""
+    if machine.trouble:
+        return "not ready", machine.trouble
     if not machine.generation:
         return "starting", "its files are not unpacked yet"
     late = [f"{name}: {said}" for name, said in machine.ready.items() if said != "ok"]

@@ -176,6 +176,7 @@ def test_a_file_that_the_lab_changed_too_is_a_conflict_and_kept() -> None:
     assert found.drift == (Drift("web", "/etc/motd", conflict=True),)
     (change,) = found.changes
     assert Step("write", "/etc/motd") not in change.steps
+    assert Step("keep", "/etc/motd") in change.steps
     assert Step("write", "/etc/httpd/a.conf") in change.steps
 
 
@@ -183,7 +184,7 @@ def test_a_file_that_the_lab_removed_stays_when_changed_by_hand() -> None:
     found = planned(changed(motd=None), seen(FILES, "/etc/motd"))
     assert found.drift == (Drift("web", "/etc/motd", conflict=True),)
     (change,) = found.changes
-    assert change.steps == ()
+    assert change.steps == (Step("keep", "/etc/motd"),)
     assert change.reason == "only files kept as changed by hand differ"
 
 
