@@ -11,7 +11,16 @@ from labctl.spec.problems import shown
 
 MAX_BYTES = 64 * 2**20
 MAX_FILES = 5_000
-_LEFT_OUT = {"__pycache__", ".git", ".DS_Store", "node_modules"}
+_LEFT_OUT = {
+    ".DS_Store",
+    ".git",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".venv",
+    "__pycache__",
+    "node_modules",
+}
 
 
 class ContentError(Exception):
