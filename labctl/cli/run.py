@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import sys
@@ -39,6 +40,7 @@ def module(verb: str) -> Verb:
 
 def run(verb: str, words: Sequence[str]) -> int:
     """Run ``labctl verb words``; the only place where errors become messages."""
+    gc.disable()  # a command is over soon: collecting cycles is a tenth of its time for nothing
     try:
         try:
             options = parser(verb).parse_args(words)

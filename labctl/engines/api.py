@@ -7,11 +7,13 @@ times as much processor time as everything else that `labctl up` does when nothi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -52,6 +54,32 @@ def call(method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes
     if status >= 400:
         raise ApiError(_message(data))
     return data
+
+
+def log_lines(container: str, seconds: float) -> Iterator[str]:
+    """What a container says from its last start on, as it says it, for at most so long.
+
+    (Engine API: GET /containers/{id}/json, GET /containers/{id}/logs.) Ends with the container.
+    """
+    started = json.loads(call("GET", f"/containers/{container}/json"))["State"]["StartedAt"]
+    query = urlencode({"stdout": 1, "follow": 1, "since": _unix(started)})
+    with contextlib.suppress(TimeoutError), _connected() as connection:
+        connection.settimeout(seconds)
+        path = f"/{VERSION}/containers/{container}/logs?{query}"
+        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
+        stream = connection.makefile("rb")
+        while stream.readline().strip():
+            pass  # the head of the answer
+        while len(head := stream.read(8)) == 8:
+            yield from (
+                stream.read(int.from_bytes(head[4:], "big")).decode(errors="replace").splitlines()
+            )
+
+
+def _unix(time: str) -> str:
+    """A time as the engine tells it (RFC 3339, nanoseconds), in seconds since 1970."""
+    whole = int(datetime.fromisoformat(time[:19] + "+00:00").timestamp())
+    return f"{whole}.{time[20:].rstrip('Z').ljust(9, '0')[:9]}"
 
 
 def _connected() -> socket.socket:

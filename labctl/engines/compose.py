@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _SETTLE_SECONDS = 20.0
 _LOOK_AGAIN = 0.3  # seconds between two looks at containers that are being started or stopped
+_READY = "labctl: ready"
+_NOT_READY = "labctl: not ready: "
 _SCRIPTS = "/usr/lib/labctl"
 _CONFIG_HASH = "com.docker.compose.config-hash"
 
@@ -94,20 +96,21 @@ class Engine:
             return replace(seen, trouble=said[-1] if said else "it says nothing of itself")
         return _told(seen, finished.output)
 
-    def wait(
-        self, containers: Mapping[str, str], seconds: int, done: Callable[[str, Finished], None]
-    ) -> dict[str, Finished]:
-        """Wait until the daemons of these machines (name → container) answer, at most so long.
+    def ask_ready(self, container: str, seconds: int) -> Finished:
+        """Ask a running machine until its daemons answer: status 0, or 1 and who does not."""
+        return api.exec_in(container, [f"{_SCRIPTS}/ready", str(seconds)])
 
-        One exec a machine, which probes by itself; ``done`` is told as each ends.
+    def hear_ready(self, container: str, seconds: int) -> Finished:
+        """Listen until a machine that has just started says in its log that its daemons answer.
+
+        It finds that out by itself (``init``), which costs less than an exec a machine.
         """
-
-        def one(name: str) -> tuple[str, Finished]:
-            finished = api.exec_in(containers[name], [f"{_SCRIPTS}/ready", str(seconds)])
-            done(name, finished)
-            return name, finished
-
-        return dict(each(one, containers))
+        for line in api.log_lines(container, seconds + 10.0):
+            if line == _READY:
+                return Finished(0, "")
+            if line.startswith(_NOT_READY):
+                return Finished(1, "\n".join(line.removeprefix(_NOT_READY).split("; ")))
+        return Finished(1, "it has not said that it is ready")
 
     def apply(self, container: str) -> Finished:
         """Let a machine carry out the change that lies in its directory."""

@@ -6,7 +6,7 @@ Nothing is decided here. Killed anywhere, the next ``up`` observes what there is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from labctl.engines import api, compose
 from labctl.engines.api import Finished
@@ -54,7 +54,7 @@ def execute(session: Session, plan: Plan, engine: Engine, report: Report) -> Non
         if change.machine in containers
     }
     apply(session, updated, containers, engine, report)
-    wait(touched, engine, report)
+    wait(touched, engine, report, {change.machine for change in started})
 
 
 def _all_there(changes: Iterable[Change], containers: Mapping[str, str]) -> None:
@@ -166,21 +166,29 @@ def refusal(machine: str, output: str, files: Files) -> str:
     return "\n".join(lines)
 
 
-def wait(containers: Mapping[str, str], engine: Engine, report: Report) -> None:
-    """Wait until the daemons of these machines answer."""
+def wait(
+    containers: Mapping[str, str], engine: Engine, report: Report, fresh: Collection[str] = ()
+) -> None:
+    """Wait until the daemons of these machines (name → container) answer.
 
-    def done(name: str, finished: Finished) -> None:
-        report(name, "ready" if finished.status == 0 else "not ready")
+    Machines that are ``fresh`` have just been started, and tell by themselves.
+    """
 
-    for name in containers:
+    def one(name: str) -> tuple[str, Finished]:
         report(name, "waiting")
-    finished = engine.wait(containers, READY_SECONDS, done)
-    late = [_late(name, f) for name, f in finished.items() if f.status != 0]
+        ask = engine.hear_ready if name in fresh else engine.ask_ready
+        finished = ask(containers[name], READY_SECONDS)
+        report(name, "ready" if finished.status == 0 else "not ready")
+        return name, finished
+
+    late = [_late(name, f) for name, f in each(one, containers) if f.status != 0]
+    if not late:
+        return
     alive = {one["Id"] for one in engine.containers() if one["State"] == "running"}
-    if late and not set(containers.values()) <= alive:
-        raise Unsettled("\n".join(late), "`labctl logs MACHINE` shows what its daemons say")
-    if late:
-        raise LabctlError("\n".join(late), "`labctl logs MACHINE` shows what its daemons say")
+    settled = set(containers.values()) <= alive
+    raise (LabctlError if settled else Unsettled)(
+        "\n".join(late), "`labctl logs MACHINE` shows what its daemons say"
+    )
 
 
 def _late(machine: str, finished: Finished) -> str:
