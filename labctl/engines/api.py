@@ -18,13 +18,14 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from labctl.engines import EngineUnreachable
+from labctl.errors import LabctlError
 
 VERSION = "v1.41"  # Docker 20.10, the oldest that labs run on; newer engines speak it too
 _TIMEOUT = 300.0  # seconds for one answer: an exec answers when its command ends
 _DEFAULT = "unix:///var/run/docker.sock"
 
 
-class ApiError(Exception):
+class ApiError(LabctlError):
     """The engine refused a call; its own words."""
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from labctl.engines import api, connect
 from labctl.engines.api import Finished
-from labctl.errors import LabctlError
+from labctl.errors import LabctlError, Unsettled
 from labctl.host.addresses import SubnetTaken
 from labctl.parallel import each
 from labctl.plan import Observation, SeenMachine
@@ -105,11 +105,14 @@ class Engine:
 
         It finds that out by itself (``init``), which costs less than an exec a machine.
         """
-        for line in api.log_lines(container, seconds + 10.0):
-            if line == _READY:
-                return Finished(0, "")
-            if line.startswith(_NOT_READY):
-                return Finished(1, "\n".join(line.removeprefix(_NOT_READY).split("; ")))
+        try:
+            for line in api.log_lines(container, seconds + 10.0):
+                if line == _READY:
+                    return Finished(0, "")
+                if line.startswith(_NOT_READY):
+                    return Finished(1, "\n".join(line.removeprefix(_NOT_READY).split("; ")))
+        except api.ApiError as error:  # it is gone
+            return Finished(1, error.message)
         return Finished(1, "it has not said that it is ready")
 
     def apply(self, container: str) -> Finished:
@@ -151,7 +154,12 @@ def up(lab: str, file: Path, services: Iterable[str], recreate: bool = False) ->
     """Create and start services of a Compose file, and remove what it no longer has."""
     command = ["-p", project(lab), "-f", str(file), "up", "--detach", "--no-build"]
     command += ["--remove-orphans", "--no-deps", "--quiet-pull"]
-    run_compose([*command, *services])
+    try:
+        run_compose([*command, *services])
+    except SubnetTaken:
+        raise
+    except LabctlError as error:  # perhaps what a killed `down` had begun was still going on
+        raise Unsettled(error.message, error.hint) from None
 
 
 def down(lab: str, volumes: bool) -> None:

@@ -17,7 +17,7 @@ from labctl.plan import Desired, Observation, Plan, Reset, plan
 from labctl.work.execute import Report, execute, wait
 from labctl.work.session import Choices, Session, known_name, state_directory
 
-ATTEMPTS = 4  # where what was planned from changes meanwhile: a killed `down` that goes on
+ATTEMPTS = 3  # where what was planned from changes meanwhile: a killed `down` that goes on
 
 
 @dataclass(frozen=True, slots=True)
