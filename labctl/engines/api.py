@@ -58,12 +58,14 @@ def call(method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes
 
 
 def log_lines(container: str, seconds: float) -> Iterator[str]:
-    """What a container says from its last start on, as it says it, for at most so long.
+    """What a container says since its last end, as it says it, for at most so long.
+
+    Not since its start: the engine writes that down when the first words may have been said.
 
     (Engine API: GET /containers/{id}/json, GET /containers/{id}/logs.) Ends with the container.
     """
-    started = json.loads(call("GET", f"/containers/{container}/json"))["State"]["StartedAt"]
-    query = urlencode({"stdout": 1, "follow": 1, "since": _unix(started)})
+    ended = json.loads(call("GET", f"/containers/{container}/json"))["State"]["FinishedAt"]
+    query = urlencode({"stdout": 1, "follow": 1, "since": _unix(ended)})
     with contextlib.suppress(TimeoutError), _connected() as connection:
         connection.settimeout(seconds)
         path = f"/{VERSION}/containers/{container}/logs?{query}"
@@ -78,7 +80,9 @@ def log_lines(container: str, seconds: float) -> Iterator[str]:
 
 
 def _unix(time: str) -> str:
-    """A time as the engine tells it (RFC 3339, nanoseconds), in seconds since 1970."""
+    """A time as the engine tells it (RFC 3339, nanoseconds), in seconds since 1970; never is 0."""
+    if time.startswith("0001-"):
+        return "0"
     whole = int(datetime.fromisoformat(time[:19] + "+00:00").timestamp())
     return f"{whole}.{time[20:].rstrip('Z').ljust(9, '0')[:9]}"
 
