@@ -37,7 +37,7 @@ def bridged() -> None:
         return create(self, name, **(options | {"driver": "bridge", "ipam": None}))
 
     DockerPlugin.check_and_download_plugin = lambda self: None
-    setattr(NetworkCollection, "create", with_bridge)  # noqa: B010
+    setattr(NetworkCollection, "create", with_bridge)  # noqa: B010 (untyped library)
 
 
 def described(images: dict[str, str]) -> Lab:

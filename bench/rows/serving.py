@@ -72,7 +72,7 @@ def applications(front: Through, address: str, rounds: int) -> Row:
 
 
 def messages(front: Through, addresses: dict[str, str], rounds: int) -> Row:
-    """Chat messages, each said after the one before has come back."""
+    """Chat messages, 16 said at once, the next 16 when those have come back."""
     name = f"chat.{front.domain}"
     what = "WebSocket messages through the front against direct"
     return compared(

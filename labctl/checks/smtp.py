@@ -116,7 +116,7 @@ def _read(mailbox: dict[str, Any], marker: str) -> dict[str, Any]:
     end = time.monotonic() + mailbox.get("deadline", 20)
     content = fetch(mailbox, marker)
     while content is None and time.monotonic() < end:
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two looks at the mailbox, until the deadline
         content = fetch(mailbox, marker)
     if content is None:
         return {"delivered": False}

@@ -14,7 +14,7 @@ from labctl.errors import LabctlError
 from labctl.trust.store import Result, Root, Runner, State, must, run
 
 # Java's own documented default; the store holds no secret.
-PASSWORD = "changeit"  # noqa: S105
+PASSWORD = "changeit"  # noqa: S105 (what every Java trust store comes with, no secret)
 # The alias may be followed by a date with commas of its own.
 ENTRY = re.compile(
     r"^(?P<alias>.+?), .*trustedCertEntry, *\n.*\(SHA-256\): (?P<hex>[0-9A-F:]{95})$",
