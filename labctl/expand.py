@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from labctl import kinds
+from labctl import kinds, platforms
 from labctl.dns.zones import NAME_SERVER
+from labctl.errors import LabctlError
 from labctl.kinds import Scope
-from labctl.model import HOSTS, AddressOf, ExposedPort, Service, Site
+from labctl.model import HOSTS, AddressOf, ExposedPort, PlatformName, Service, Site
 from labctl.spec.lab import ServiceSpec, SiteSpec, Spec, limits_of
 from labctl.spec.problems import InvalidLab, Mark, nearest, shown
 from labctl.spec.reader import Path, Reader
@@ -29,13 +31,24 @@ class Expanded:
     sites: tuple[Site, ...]
     expose: tuple[ExposedPort, ...]
     contents: Mapping[str, Mapping[str, bytes]]
-    subnet: str
+    subnets: Mapping[str, str]
     folder: str
+    platform: PlatformName
+    options: Any
 
 
-def expand(spec: Spec, reader: Reader) -> Expanded:
-    """Expand all services of a lab; InvalidLab with every problem found."""
-    expander = _Expander(spec, reader)
+def expand(spec: Spec, reader: Reader, platform: PlatformName | None = None) -> Expanded:
+    """Expand all services of a lab for a platform; InvalidLab with every problem found.
+
+    LabctlError where the lab refuses the platform.
+    """
+    platform = platform or spec.platform
+    options = spec.on(platform)
+    if options.refused:
+        raise LabctlError(*_refusal(spec, platform), status=2)
+    if not platforms.load(platform).INSIDE:
+        spec = without_inside(spec)
+    expander = _Expander(spec, reader, platform)
     services, sites = expander.services(), expander.sites
     expander.judge(services)
     exposed = expander.exposed(services)
@@ -49,14 +62,40 @@ def expand(spec: Spec, reader: Reader) -> Expanded:
         sites=sites,
         expose=exposed,
         contents={name: service.content for name, service in spec.services.items()},
-        subnet=spec.subnet,
+        subnets=_subnets(spec, options),
         folder=str(spec.folder),
+        platform=platform,
+        options=options,
+    )
+
+
+def _refusal(spec: Spec, platform: PlatformName) -> tuple[str, str]:
+    """Why a lab is not deployed on a platform, and where it can be."""
+    others = " or ".join(name for name in platforms.NAMES if not spec.on(name).refused)
+    hint = f"`labctl up {spec.name} --on {others}`" if others else "it refuses all platforms"
+    return f"{spec.name} is not for {platform}: {spec.on(platform).refused}", hint
+
+
+def without_inside(spec: Spec) -> Spec:
+    """The lab as it is where there is no inside: without sites for a company's own people.
+
+    A service that answers only such sites is not there either.
+    """
+    hidden = [site for site in spec.sites if site.inside]
+    shown_too = {site.service for site in spec.sites if not site.inside}
+    gone = {site.service for site in hidden} - shown_too
+    return replace(
+        spec,
+        sites=tuple(site for site in spec.sites if not site.inside),
+        services={name: s for name, s in spec.services.items() if name not in gone},
     )
 
 
 class _Expander:
-    def __init__(self, spec: Spec, reader: Reader) -> None:
+    def __init__(self, spec: Spec, reader: Reader, platform: PlatformName) -> None:
         self.spec = spec
+        self.machines = _machines(spec, platform)
+        self.ports = _free_ports(spec, self.machines)
         self.reader = reader
         self.broken = set(spec.broken)
         self.sites = tuple(self.site(site) for site in spec.sites)
@@ -84,6 +123,7 @@ class _Expander:
             config=site.config,
             config_source=site.config_source,
             source=site.source,
+            inside=site.inside,
         )
 
     def places(self, site: SiteSpec) -> list[Mark]:
@@ -121,11 +161,18 @@ class _Expander:
                 all_sites=self.sites,
                 services=names,
                 content=spec.content,
+                beside_front=self.beside_front(spec.name),
+                port=self.ports[spec.name],
             )
             found[spec.name] = self.service(spec, scope)
         if not self.reader.problems:
             self.joint_problems(found, scopes)
         return found
+
+    def beside_front(self, service: str) -> bool:
+        """Whether a service runs on the machine of the lab's front."""
+        fronts = [name for name, one in self.spec.services.items() if one.kind == "front"]
+        return self.machines[service] in {self.machines[front] for front in fronts}
 
     def joint_problems(self, services: Mapping[str, Service], scopes: Mapping[str, Scope]) -> None:
         """Let the kinds look at all services together."""
@@ -137,7 +184,8 @@ class _Expander:
 
     def service(self, spec: ServiceSpec, scope: Scope) -> Service:
         kind = kinds.load(spec.kind)
-        service = Service(spec.name, spec.kind, spec.machine, spec.options, source=spec.source)
+        machine = self.machines[spec.name]
+        service = Service(spec.name, spec.kind, machine, spec.options, source=spec.source)
         complaints = tuple(getattr(kind, "problems", _none)(spec.options, scope))
         for complaint in complaints:
             self.complain(
@@ -262,6 +310,37 @@ class _Expander:
                 )
             found[exposed.host] = exposed
         return tuple(found.values())
+
+
+def _subnets(spec: Spec, options: Any) -> Mapping[str, str]:
+    """The subnets that the lab file says, by segment."""
+    said = {"internet": spec.subnet}
+    said |= {segment: getattr(options, segment, "") for segment in ("dmz", "lan")}
+    return {segment: subnet for segment, subnet in said.items() if subnet}
+
+
+def _machines(spec: Spec, platform: PlatformName) -> Mapping[str, str]:
+    """The machine of each service on a platform."""
+    machine = platforms.load(platform).machine
+    return {name: machine(one, spec.on(platform)) for name, one in spec.services.items()}
+
+
+FIRST_PORT = 8000
+
+
+def _free_ports(spec: Spec, machines: Mapping[str, str]) -> Mapping[str, int]:
+    """A port for each service that asks for one by saying none: free on its machine."""
+    chosen = {name: getattr(one.options, "port", None) for name, one in spec.services.items()}
+    used = {(machines[name], port) for name, port in chosen.items() if port}
+    found = {}
+    for name, port in chosen.items():
+        free = FIRST_PORT
+        while port == 0 and (machines[name], free) in used:
+            free += 1
+        if port == 0:
+            used.add((machines[name], free))
+        found[name] = free
+    return found
 
 
 def _none(*_: object) -> Iterator[kinds.Complaint]:

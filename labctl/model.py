@@ -13,6 +13,10 @@ from typing import Any, Literal
 
 Tls = Literal["ca", "self-signed", "none"]
 Http = Literal["redirect", "serve", "refuse"]
+PlatformName = Literal["bare-metal", "vps", "on-premise"]
+Isolation = Literal["runc", "runsc", "kata", "sysbox"]
+Outgoing = Literal["translated", "proxy"]
+Tier = Literal["outside", "public", "inside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +258,8 @@ class Site:
     """A host name that the front sends to a service.
 
     ``names`` are all of its host names, the first one canonical: below the lab's domain, and
-    below ``<lab>.localhost`` for use on the host.
+    below ``<lab>.localhost`` for use on the host. One that is ``inside`` exists only within a
+    company's network.
     """
 
     name: str
@@ -265,6 +270,7 @@ class Site:
     config: bytes = b""
     config_source: str = ""
     source: str = ""
+    inside: bool = False
 
     @property
     def certificate(self) -> str:
@@ -279,10 +285,24 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """One segment with its IPv4 subnet in CIDR form."""
+    """One segment with its IPv4 subnet in CIDR form.
+
+    ``gateway`` is the address that leads out of it, "" where none does. The host has an address
+    on a segment only where the segment is ``reachable``: published ports need one.
+    """
 
     name: str
     subnet: str
+    gateway: str = ""
+    reachable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """A directory of a machine whose data outlives it, whichever machine that is."""
+
+    name: str
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +325,10 @@ class ExposedPort:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What a learner logs in to. ``addresses`` maps a network's name to an IPv4 address."""
+    """What a learner logs in to. ``addresses`` maps a network's name to an IPv4 address.
+
+    ``resolver`` is the service that it asks for names.
+    """
 
     name: str
     services: tuple[str, ...]
@@ -314,10 +337,11 @@ class Machine:
     addresses: Mapping[str, str]
     host_name: str
     limits: Limits = Limits()
-    volumes: tuple[str, ...] = ()
+    volumes: tuple[Volume, ...] = ()
     tmpfs: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
     daemons: tuple[Daemon, ...] = ()
+    resolver: str = "resolver"
 
     @property
     def address(self) -> str:
@@ -355,6 +379,7 @@ class Lab:
     accounts: tuple[Want, ...] = ()
     publishing: Publishing = Publishing()
     folder: str = ""
+    platform: PlatformName = "vps"
 
     def content_source(self, service: str, path: str) -> str:
         """Where a content file of a service lies: what a person edits."""

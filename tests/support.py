@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from labctl.expand import Expanded, expand
-from labctl.model import Kept, Key, Lab, Leaf, Publishing, Want
-from labctl.platforms import vps
+from labctl.model import Kept, Key, Lab, Leaf, PlatformName, Want
+from labctl.picture.paper import placed
 from labctl.render import render
 from labctl.render.tree import Tree
 from labctl.spec.lab import load, read
@@ -28,14 +28,12 @@ def expanded_from(text: str | bytes, folder: Path = Path("/nonexistent")) -> Exp
 
 def lab_from(text: str | bytes, folder: Path = Path("/nonexistent")) -> Lab:
     """A lab file's text as a placed lab, in the fixed subnet unless it says another."""
-    expanded = expanded_from(text, folder)
-    return vps.place(expanded, expanded.subnet or SUBNET, Publishing())
+    return placed(expanded_from(text, folder))
 
 
-def lab_at(path: Path) -> Lab:
+def lab_at(path: Path, platform: PlatformName | None = None) -> Lab:
     """A lab file as a placed lab."""
-    expanded = expand(*load(path))
-    return vps.place(expanded, expanded.subnet or SUBNET, Publishing())
+    return placed(expand(*load(path), platform))
 
 
 def tree_of(lab: Lab) -> Tree:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from labctl.platforms import NAMES
 from labctl.spec.fields import Name, Port, Wrong
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ def choice_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--http", type=_port, metavar="PORT", help="the host's port for HTTP (80)")
     parser.add_argument("--https", type=_port, metavar="PORT", help="its port for HTTPS (443)")
     parser.add_argument(
+        "--on", choices=NAMES, help="how to deploy it (what the lab file says, or vps)"
+    )
+    parser.add_argument(
         "--public",
         action=argparse.BooleanOptionalAction,
         default=None,
@@ -51,7 +55,7 @@ def choices(options: argparse.Namespace) -> Choices:
     """The choices made on the command line."""
     from labctl.work.session import Choices
 
-    return Choices(options.name, options.http, options.https, options.public)
+    return Choices(options.name, options.http, options.https, options.public, options.on)
 
 
 def _port(text: str) -> int:

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from labctl.errors import LabctlError, Unsettled
 
-POOL = ipaddress.IPv4Network("198.18.0.0/15")  # RFC 2544: laboratories, never on the Internet
+POOLS = {
+    "public": ipaddress.IPv4Network("198.18.0.0/15"),  # RFC 2544: never on the Internet
+    "private": ipaddress.IPv4Network("10.128.0.0/9"),  # RFC 1918: the half that fewer use
+}
 PREFIX = 24
 
 
@@ -18,49 +21,74 @@ class SubnetTaken(Unsettled):
     """Somebody else took the lab's subnet between choosing and using it."""
 
 
-def choose(taken: Iterable[ipaddress.IPv4Network]) -> str:
-    """The first free subnet of the pool; LabctlError when all are taken."""
+def choose(taken: Iterable[ipaddress.IPv4Network], pool: str = "public") -> str:
+    """The first free subnet of a pool; LabctlError when all are taken."""
     used = tuple(taken)
-    for subnet in POOL.subnets(new_prefix=PREFIX):
+    for subnet in POOLS[pool].subnets(new_prefix=PREFIX):
         if not any(subnet.overlaps(other) for other in used):
             return str(subnet)
-    raise LabctlError(f"every /{PREFIX} of {POOL} is taken", "`labctl list` shows by whom")
+    raise LabctlError(f"every /{PREFIX} of {POOLS[pool]} is taken", "`labctl list` shows by whom")
 
 
-def subnet_for(lab: str, wanted: str, data: Path, up: bool, write: bool = True) -> str:
-    """The lab's subnet: what its file wants, what was recorded before, or a new one.
+def subnets_for(
+    lab: str,
+    segments: Mapping[str, str],
+    wanted: Mapping[str, str],
+    data: Path,
+    up: bool,
+    write: bool = True,
+) -> dict[str, str]:
+    """The subnet of each of a lab's segments: what its file wants, the recorded one, or a new one.
 
-    Recorded in ``subnets.json`` below ``data``, so that it stays the same over ``down``;
-    unless the lab is not ``up`` and somebody else has taken it since.
+    ``segments`` says of each from which pool. Recorded in ``subnets.json`` below ``data``, so
+    that they stay the same over ``down``; unless the lab is not ``up`` and somebody else has
+    taken one since.
     """
     if not write:
-        return wanted or _usable(lab, up, _recorded(data))
+        return _subnets(lab, segments, wanted, up, _recorded(data))
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(data / "subnets.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         recorded = _recorded(data)
-        subnet = wanted or _usable(lab, up, recorded)
-        if recorded.get(lab) != subnet:
-            _record(data, {**recorded, lab: subnet})
-    return subnet
+        found = _subnets(lab, segments, wanted, up, recorded)
+        now = recorded | {_key(lab, segment): subnet for segment, subnet in found.items()}
+        if now != recorded:
+            _record(data, now)
+    return found
 
 
-def _usable(lab: str, up: bool, recorded: Mapping[str, str]) -> str:
-    subnet = recorded.get(lab)
-    if subnet and (up or not conflict(subnet)):
-        return subnet
-    return choose(_taken(recorded))
+def _subnets(
+    lab: str,
+    segments: Mapping[str, str],
+    wanted: Mapping[str, str],
+    up: bool,
+    recorded: Mapping[str, str],
+) -> dict[str, str]:
+    known = dict(recorded)
+    found = {}
+    for segment, pool in segments.items():
+        key = _key(lab, segment)
+        subnet = wanted.get(segment) or known.get(key, "")
+        if not subnet or not (segment in wanted or up or not conflict(subnet)):
+            subnet = choose(_taken(known), pool)
+        found[segment] = known[key] = subnet
+    return found
+
+
+def _key(lab: str, segment: str) -> str:
+    return lab if segment == "internet" else f"{lab}/{segment}"
 
 
 def forget(lab: str, data: Path) -> None:
-    """Give a lab's subnet back."""
+    """Give a lab's subnets back."""
     if not data.exists():
         return
     with open(data / "subnets.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         recorded = _recorded(data)
-        if recorded.pop(lab, None):
-            _record(data, recorded)
+        left = {key: value for key, value in recorded.items() if key.partition("/")[0] != lab}
+        if left != recorded:
+            _record(data, left)
 
 
 def conflict(subnet: str, routes: str | None = None) -> str:

@@ -8,7 +8,10 @@ A kind module has
 * ``files(service, lab, kept) -> Iterable[File]``: its configuration, once everything is placed,
 * optionally ``problems(options, scope) -> Iterable[Complaint]``: what the fields' types cannot say,
 * optionally ``joint_problems(service, services, scope)``: what only all services together show,
-* optionally ``IMPLIED = True``: every lab has one, also without naming it.
+* optionally ``IMPLIED = True``: every lab has one, also without naming it,
+* optionally ``TIER``: "outside" for what belongs to visitors, "public" for what strangers talk
+  to, "inside" (where it says nothing) for what stands behind that,
+* optionally ``BROUGHT = True``: a platform brings it, a lab file cannot name it.
 
 Kinds never import each other: what one kind needs of another goes through the model.
 """
@@ -22,7 +25,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol, cast
 
-from labctl.model import Expansion, File, Kept, Lab, Service, Site
+from labctl.model import Expansion, File, Kept, Lab, Service, Site, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Scope:
 
     ``content`` are the service's own files by relative path, ``sites`` the sites it answers,
     ``all_sites`` those of the whole lab, ``services`` the kinds of all services by name.
+    ``beside_front`` says that the front runs on the same machine, ``port`` is one that no other
+    service of its machine has.
     """
 
     lab: str
@@ -39,6 +44,13 @@ class Scope:
     all_sites: tuple[Site, ...]
     services: Mapping[str, str]
     content: Mapping[str, bytes]
+    beside_front: bool = False
+    port: int = 8000
+
+    @property
+    def listen(self) -> str:
+        """The address where a service listens that only the front talks to."""
+        return "127.0.0.1" if self.beside_front else "0.0.0.0"  # noqa: S104 (its own machine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +78,26 @@ class Kind(Protocol):
 
 @cache
 def names() -> tuple[str, ...]:
-    """The names of all kinds."""
+    """The names of all kinds that a lab file may name."""
+    return tuple(name for name in _all() if not getattr(load(name), "BROUGHT", False))
+
+
+def _all() -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
 
 @cache
 def load(name: str) -> Kind:
     """The kind called ``name``; KeyError where there is none."""
-    if name not in names():
+    if name not in _all():
         raise KeyError(name)
     return cast(Kind, importlib.import_module(f"{__name__}.{name}"))
+
+
+def tier(name: str) -> Tier:
+    """Where a kind stands: outside, in public, or inside."""
+    found: Tier = getattr(load(name), "TIER", "inside")
+    return found
 
 
 def summary(name: str) -> str:

@@ -8,10 +8,11 @@ from typing import Annotated
 
 from labctl.dns import zones
 from labctl.kinds import Scope
-from labctl.model import Expansion, File, Kept, Lab, Limits, Service
+from labctl.model import Expansion, File, Kept, Lab, Limits, Service, Tier
 from labctl.spec.fields import Doc, Many, Package
 
 IMPLIED = True
+TIER: Tier = "outside"
 PACKAGES = frozenset(
     {
         "bind9-dnsutils",

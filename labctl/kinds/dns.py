@@ -26,11 +26,13 @@ from labctl.model import (
     Record,
     Service,
     Template,
+    Tier,
     Want,
 )
 from labctl.spec.fields import Doc, Integer, Many, RecordType, Table, Text, Type, Wrong
 
 IMPLIED = True
+TIER: Tier = "public"
 PORT = 53
 ZONES = "/etc/bind/zones"
 KEYS = "/etc/bind/keys"

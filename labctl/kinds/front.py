@@ -18,10 +18,12 @@ from labctl.model import (
     Service,
     Site,
     Template,
+    Tier,
     Want,
 )
 
 IMPLIED = True
+TIER: Tier = "public"
 
 
 @dataclass(frozen=True, slots=True)

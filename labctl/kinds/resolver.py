@@ -24,10 +24,12 @@ from labctl.model import (
     Probe,
     Service,
     Template,
+    Tier,
 )
 from labctl.spec.fields import Doc, Integer
 
 IMPLIED = True
+TIER: Tier = "outside"
 PORT = 53
 ANCHORS = "/etc/bind/bind.keys"  # where delv on the client machine finds the lab's keys
 

@@ -25,13 +25,13 @@ class Options:
     program: Annotated[
         str,
         Text(max_length=60, pattern=r"[A-Za-z_][A-Za-z0-9_]*\.py"),
-        Doc("file in it that Python runs; it listens on the port in the variable `PORT`"),
+        Doc("file in it that Python runs; it listens where the variables `HOST` and `PORT` say"),
     ] = "chat.py"
     port: Annotated[
         int,
         Port("leave it out and labctl picks one"),
-        Doc("port of its machine that it listens on"),
-    ] = 8000
+        Doc("port of its machine that it listens on; a free one from 8000 on"),
+    ] = 0
     path: Annotated[
         str,
         Text(max_length=100, pattern=r"/[A-Za-z0-9._~/-]*"),
@@ -56,21 +56,27 @@ def home(service: Service) -> str:
     return f"/srv/{service.name}"
 
 
+def port(service: Service, scope: Scope) -> int:
+    """The port that it listens on: the lab file's, else a free one."""
+    options: Options = service.options
+    return options.port or scope.port
+
+
 def expand(service: Service, scope: Scope) -> Expansion:
     """The program, on a port of its own."""
     options: Options = service.options
     return Expansion(
         packages=frozenset({"python3", *options.packages}),
         capabilities=frozenset({"SETUID", "SETGID", "KILL"}),
-        daemons=(_daemon(service),),
-        route=Route(port=options.port, websocket=True),
-        ports={"http": options.port},
+        daemons=(_daemon(service, scope),),
+        route=Route(port=port(service, scope), websocket=True),
+        ports={"http": port(service, scope)},
         checks=tuple(_checks(service, scope)),
         limits=Limits(memory=128 * 2**20, processes=32),
     )
 
 
-def _daemon(service: Service) -> Daemon:
+def _daemon(service: Service, scope: Scope) -> Daemon:
     """The program. A change restarts it: its connections live in its memory."""
     options: Options = service.options
     return Daemon(
@@ -82,12 +88,15 @@ def _daemon(service: Service) -> Daemon:
         watches=(f"{home(service)}/", f"/etc/labctl/daemons/websocket-{service.name}/"),
         environment={
             **options.environment,
-            "PORT": str(options.port),
+            "HOST": scope.listen,
+            "PORT": str(port(service, scope)),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1",
         },
         ready=Probe(
-            options.port, r"^HTTP/1\.[01] ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"
+            port(service, scope),
+            r"^HTTP/1\.[01] ",
+            b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n",
         ),
     )
 

@@ -37,8 +37,8 @@ class Options:
     port: Annotated[
         int,
         Port("leave it out and labctl picks one"),
-        Doc("port of its machine that it listens on"),
-    ] = 8000
+        Doc("port of its machine that it listens on; a free one from 8000 on"),
+    ] = 0
     packages: Annotated[
         tuple[str, ...], Many(Package()), Doc("Debian packages that the application imports")
     ] = ("python3-flask",)
@@ -64,28 +64,34 @@ def data(service: Service) -> str:
     return f"/var/opt/{service.name}"
 
 
+def port(service: Service, scope: Scope) -> int:
+    """The port that it listens on: the lab file's, else a free one."""
+    options: Options = service.options
+    return options.port or scope.port
+
+
 def expand(service: Service, scope: Scope) -> Expansion:
     """Gunicorn with the application, on a port of its own."""
     options: Options = service.options
     return Expansion(
         packages=frozenset({"gunicorn", "python3", *options.packages}),
         capabilities=frozenset({"SETUID", "SETGID", "KILL", "CHOWN"}),
-        daemons=(_daemon(service),),
-        route=Route(port=options.port),
-        ports={"http": options.port},
+        daemons=(_daemon(service, scope),),
+        route=Route(port=port(service, scope)),
+        ports={"http": port(service, scope)},
         volumes=(data(service),),
         limits=Limits(memory=256 * 2**20, processes=64 + 16 * options.workers),
     )
 
 
-def _daemon(service: Service) -> Daemon:
+def _daemon(service: Service, scope: Scope) -> Daemon:
     options: Options = service.options
     module = options.app.partition(":")[0]
     return Daemon(
         name=f"gunicorn-{service.name}",
         run=(
             "gunicorn",
-            f"--bind=0.0.0.0:{options.port}",
+            f"--bind={scope.listen}:{port(service, scope)}",
             f"--workers={options.workers}",
             f"--threads={options.threads}",
             "--worker-tmp-dir=/dev/shm",
@@ -107,7 +113,9 @@ def _daemon(service: Service) -> Daemon:
             "PYTHONDONTWRITEBYTECODE": "1",
         },
         ready=Probe(
-            options.port, r"^HTTP/1\.[01] ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"
+            port(service, scope),
+            r"^HTTP/1\.[01] ",
+            b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n",
         ),
     )
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from labctl.expand import expand
-from labctl.model import Lab, Publishing
-from labctl.platforms import vps
+from labctl import platforms
+from labctl.expand import Expanded, expand
+from labctl.model import Lab, PlatformName, Publishing
 from labctl.spec.lab import load
 from labctl.work.session import find_lab_file
 
-SUBNET = "198.18.0.0/24"
+SUBNETS = {"internet": "198.18.0.0/24", "dmz": "10.128.0.0/24", "lan": "10.128.1.0/24"}
 
 
-def on_paper(target: str) -> Lab:
+def on_paper(target: str, platform: PlatformName | None = None) -> Lab:
     """The lab that a word or a path means, whatever this host gave or gives it.
 
     Ports 80 and 443, the subnet of the lab file or else always the same. InvalidLab where the
     file has problems.
     """
-    expanded = expand(*load(find_lab_file(target)))
-    return vps.place(expanded, expanded.subnet or SUBNET, Publishing())
+    return placed(expand(*load(find_lab_file(target)), platform))
+
+
+def placed(expanded: Expanded) -> Lab:
+    """An expanded lab on the platform that it was expanded for, in fixed subnets."""
+    platform = platforms.load(expanded.platform)
+    return platform.place(expanded, {**SUBNETS, **expanded.subnets}, Publishing())

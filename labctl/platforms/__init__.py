@@ -1,1 +1,54 @@
-"""Platforms: how services are placed on machines and networks."""
+"""Platforms: how services are placed on machines and networks. One module each, found by name.
+
+A platform module has
+
+* a docstring whose first line says what the platform is,
+* ``SEGMENTS``: its networks by name, and whether they have public or private addresses,
+* ``INSIDE``: whether it has a network of its own, where sites may exist that outsiders never see,
+* ``machine(service, options) -> str``: the machine that runs a service,
+* ``place(expanded, subnets, publishing) -> Lab``: the services on machines and networks.
+
+All of it is pure. ``options`` is what the lab file says about the platform. No kind of service
+knows of platforms: what a kind says of itself is its tier (``labctl.kinds``).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
+
+from labctl.model import Lab, PlatformName, Publishing
+
+if TYPE_CHECKING:
+    from labctl.expand import Expanded
+    from labctl.spec.lab import ServiceSpec
+
+NAMES: tuple[PlatformName, ...] = get_args(PlatformName)
+Addresses = Literal["public", "private"]
+
+
+class Platform(Protocol):
+    """The face of a platform module."""
+
+    __doc__: str
+    SEGMENTS: Mapping[str, Addresses]
+    INSIDE: bool
+
+    def machine(self, service: ServiceSpec, options: Any) -> str:
+        """The name of the machine that runs a service."""
+
+    def place(self, expanded: Expanded, subnets: Mapping[str, str], publishing: Publishing) -> Lab:
+        """The lab on machines and networks; ``subnets`` in CIDR form by segment."""
+
+
+@cache
+def load(name: PlatformName) -> Platform:
+    """The platform called ``name``."""
+    return cast(Platform, importlib.import_module(f"{__name__}.{name.replace('-', '_')}"))
+
+
+def summary(name: PlatformName) -> str:
+    """The first line of a platform's docstring."""
+    return load(name).__doc__.partition("\n")[0]

@@ -35,8 +35,8 @@ def machine_files(machine: Machine, lab: Lab, kept: Kept) -> Files:
 
 def _files(machine: Machine, lab: Lab, kept: Kept) -> Iterable[File]:
     yield from _base(lab, kept)
-    resolvers = [lab.address_of(resolver.name) for resolver in lab.of_kind("resolver")]
-    yield File("/etc/labctl/resolv.conf", _resolv_conf(resolvers, lab.domain))
+    resolver = lab.address_of(machine.resolver)
+    yield File("/etc/labctl/resolv.conf", _resolv_conf([resolver], lab.domain))
     for daemon in machine.daemons:
         yield from _daemon(daemon)
     yield File("/etc/labctl/probes", "".join(map(_probe, machine.daemons)).encode())

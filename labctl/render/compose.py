@@ -36,9 +36,9 @@ def render(lab: Lab, images: Images, state: str) -> bytes:
         },
         "networks": {network.name: _network(network, lab) for network in lab.networks},
         "volumes": {
-            volume: {"labels": _labels(lab)}
+            volume.name: {"labels": _labels(lab)}
             for machine in lab.machines.values()
-            for volume in _volumes(machine).values()
+            for volume in machine.volumes
         },
     }
     header = _HEADER.format(name=lab.name, file=f"{state}/compose.yaml")
@@ -69,13 +69,18 @@ def _service(machine: Machine, lab: Lab, image: str, state: str) -> dict[str, An
                 "read_only": True,
             },
             *(
-                {"type": "volume", "source": volume, "target": target}
-                for target, volume in _volumes(machine).items()
+                {"type": "volume", "source": volume.name, "target": volume.path}
+                for volume in machine.volumes
             ),
         ],
         "networks": {name: {"ipv4_address": a} for name, a in machine.addresses.items()},
         "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "2"}},
-        "labels": {**_labels(lab), f"{LABEL}.machine": machine.name, f"{LABEL}.state": state},
+        "labels": {
+            **_labels(lab),
+            f"{LABEL}.machine": machine.name,
+            f"{LABEL}.platform": lab.platform,
+            f"{LABEL}.state": state,
+        },
     }
     if machine.ports:
         definition["ports"] = [text for port in machine.ports for text in _published(port, lab)]
@@ -84,11 +89,6 @@ def _service(machine: Machine, lab: Lab, image: str, state: str) -> dict[str, An
 
 def _labels(lab: Lab) -> dict[str, str]:
     return {f"{LABEL}.lab": lab.name}
-
-
-def _volumes(machine: Machine) -> dict[str, str]:
-    """The machine's volumes by the directory they hold."""
-    return {path: f"{machine.name}{path.replace('/', '-')}" for path in machine.volumes}
 
 
 def _published(port: Port, lab: Lab) -> Iterable[str]:

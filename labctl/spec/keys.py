@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from labctl.model import Http, Tls
+from labctl.model import Http, Isolation, Outgoing, PlatformName, Tls
 from labctl.spec.fields import (
     Choice,
     ContentFile,
@@ -21,6 +21,7 @@ from labctl.spec.fields import (
     Name,
     Port,
     Subnet,
+    Switch,
     Table,
     Text,
 )
@@ -59,6 +60,11 @@ class SiteKeys:
         Choice("redirect", "serve", "refuse"),
         Doc("what plain HTTP gets: a redirect to HTTPS, the site too, or a refusal"),
     ] = "redirect"
+    inside: Annotated[
+        bool,
+        Switch(),
+        Doc("only for a company's own people: there on-premise, and only inside its network"),
+    ] = False
     config: Annotated[
         str, ContentFile(), Doc("file with nginx directives of your own for this virtual host")
     ] = ""
@@ -71,6 +77,70 @@ class ExposeKeys:
     service: Annotated[str, Name(), Doc("service whose port it is")]
     port: Annotated[int, Port(), Doc("the service's port")]
     host: Annotated[int, Port(), Doc("port on the host; the same")] = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BareMetalKeys:
+    """What a lab says about bare metal. A single text stands for ``refused``."""
+
+    SHORTHAND = "refused"
+
+    refused: Annotated[str, Text(), Doc("why this lab cannot be deployed there")] = ""
+    machines: Annotated[
+        Mapping[str, tuple[str, ...]],
+        Table(Name(), Many(Name())),
+        Doc("further machines and the services that they run; all others run on `server`"),
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VpsKeys:
+    """What a lab says about virtual private servers. A single text stands for ``refused``."""
+
+    SHORTHAND = "refused"
+
+    refused: Annotated[str, Text(), Doc("why this lab cannot be deployed there")] = ""
+    isolation: Annotated[
+        Isolation,
+        Choice("runc", "runsc", "kata", "sysbox"),
+        Doc("what keeps the servers of one host apart, as far as the engine offers it"),
+    ] = "runc"
+
+
+@dataclass(frozen=True, slots=True)
+class OnPremiseKeys:
+    """What a lab says about its company's network. A single text stands for ``refused``."""
+
+    SHORTHAND = "refused"
+
+    refused: Annotated[str, Text(), Doc("why this lab cannot be deployed there")] = ""
+    forward: Annotated[
+        tuple[int, ...],
+        Many(Port()),
+        Doc("ports of its one public address that the gateway sends on to a server"),
+    ] = (80, 443, 25, 587, 993, 53)
+    outgoing: Annotated[
+        Outgoing,
+        Choice("translated", "proxy"),
+        Doc("how the LAN reaches the Internet: by address translation, or only by the web proxy"),
+    ] = "translated"
+    dmz: Annotated[str, Subnet(), Doc("addresses of the DMZ; a free /24 of 10.0.0.0/8")] = ""
+    lan: Annotated[str, Subnet(), Doc("addresses of the LAN; a free /24 of 10.0.0.0/8")] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformsKeys:
+    """What a lab says about each platform."""
+
+    bare_metal: Annotated[BareMetalKeys, BareMetalKeys, Doc("one machine that runs everything")] = (
+        field(default_factory=BareMetalKeys)
+    )
+    vps: Annotated[VpsKeys, VpsKeys, Doc("a virtual server for each service")] = field(
+        default_factory=VpsKeys
+    )
+    on_premise: Annotated[
+        OnPremiseKeys, OnPremiseKeys, Doc("a company's network behind a gateway")
+    ] = field(default_factory=OnPremiseKeys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +164,16 @@ class LabKeys:
     subnet: Annotated[
         str, Subnet(), Doc("addresses of the lab's network; a free /24 of 198.18.0.0/15")
     ] = ""
+    platform: Annotated[
+        PlatformName,
+        Choice("bare-metal", "vps", "on-premise"),
+        Doc("how the lab is deployed where the command line does not say (`up --on`)"),
+    ] = "vps"
+    platforms: Annotated[
+        PlatformsKeys,
+        PlatformsKeys,
+        Doc("what each way of deploying it needs, or why it cannot be"),
+    ] = field(default_factory=PlatformsKeys)
 
 
 def documented() -> Iterator[tuple[str, type[Any]]]:
@@ -102,3 +182,7 @@ def documented() -> Iterator[tuple[str, type[Any]]]:
     yield "service", ServiceKeys
     yield "site", SiteKeys
     yield "exposed port", ExposeKeys
+    yield "platforms", PlatformsKeys
+    yield "bare-metal", BareMetalKeys
+    yield "vps", VpsKeys
+    yield "on-premise", OnPremiseKeys

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from labctl import kinds
-from labctl.model import Http, Limits, Tls
+from labctl.model import Http, Limits, PlatformName, Tls
 from labctl.spec import content, document
 from labctl.spec.document import Mapping as MappingNode
 from labctl.spec.document import Node, Scalar
 from labctl.spec.document import Sequence as SequenceNode
 from labctl.spec.fields import HostLabel, Kind, Name
-from labctl.spec.keys import ExposeKeys, LabKeys, ServiceKeys, SiteKeys
+from labctl.spec.keys import ExposeKeys, LabKeys, PlatformsKeys, ServiceKeys, SiteKeys
 from labctl.spec.problems import InvalidLab, Mark, Problem, nearest, shown
-from labctl.spec.reader import Reader, fields_of, is_wrong
+from labctl.spec.reader import Reader, fields_of, is_wrong, made
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class SiteSpec:
     config: bytes
     config_source: str
     source: str
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,12 @@ class Spec:
     expose: Mapping[int, ExposeKeys]
     subnet: str
     broken: frozenset[str] = frozenset()
+    platform: PlatformName = "vps"
+    platforms: PlatformsKeys = field(default_factory=PlatformsKeys)
+
+    def on(self, platform: PlatformName) -> Any:
+        """What the lab file says about a platform."""
+        return getattr(self.platforms, platform.replace("-", "_"))
 
 
 def load(path: Path, name: str = "") -> tuple[Spec, Reader]:
@@ -95,6 +102,9 @@ def read(data: bytes, file: str, folder: Path, name: str = "") -> tuple[Spec, Re
     return replace(spec, domain=spec.domain or f"{spec.name}.test"), reader
 
 
+_SINGLE = ("lab", "title", "domain", "subnet", "platform", "platforms")
+
+
 class _Lab:
     def __init__(self, reader: Reader, folder: Path) -> None:
         self.reader = reader
@@ -110,7 +120,7 @@ class _Lab:
             return None
         known = dict(fields_of(LabKeys))
         self.reader.unknown(root, (), known)
-        single = {name: known[name] for name in ("lab", "title", "domain", "subnet")}
+        single = {name: known[name] for name in _SINGLE}
         values = self.reader.each(single, root, ())
         services = self.services(root, known["services"].doc)
         sites, expose = tuple(self.sites(root)), dict(self.expose(root))
@@ -126,6 +136,8 @@ class _Lab:
             expose=expose,
             subnet="" if is_wrong(values["subnet"]) else values["subnet"],
             broken=frozenset(self.broken),
+            platform="vps" if is_wrong(values["platform"]) else values["platform"],
+            platforms=PlatformsKeys() if is_wrong(values["platforms"]) else values["platforms"],
         )
 
     def sites(self, root: MappingNode) -> Iterator[SiteSpec]:
@@ -228,7 +240,7 @@ class _Lab:
             kind,
             keys["machine"] or name,
             limits,
-            options_type(**options),
+            made(options_type, options),
             files,
             self.source(path),
         )
@@ -285,6 +297,7 @@ class _Lab:
             config=config,
             config_source=f"{self.folder}/{keys.config}" if keys.config else "",
             source=self.source(path),
+            inside=keys.inside,
         )
 
     def source(self, path: tuple[str | int, ...]) -> str:

@@ -48,7 +48,8 @@ def _fields(cls: type[Any]) -> MappingABC[str, Field]:
         if item.default_factory is not dataclasses.MISSING:
             default = item.default_factory()
         required = default is dataclasses.MISSING
-        found[item.name] = Field(item.name, kind, doc, required, None if required else default)
+        key = item.name.replace("_", "-")
+        found[key] = Field(key, kind, doc, required, None if required else default)
     return found
 
 
@@ -84,7 +85,7 @@ class Reader:
             return None
         values = self.values(fields_of(cls), node, path)
         self.unknown(node, path, fields_of(cls))
-        return None if values is None else cls(**values)
+        return None if values is None else made(cls, values)
 
     @staticmethod
     def longhand(cls: type[Any], node: Node) -> Node:
@@ -178,6 +179,11 @@ class Reader:
         """A key of a table, or WRONG."""
         self.keys[(*path, node.value)] = node.mark
         return self.scalar(kind, node, path)
+
+
+def made(cls: type[Any], values: MappingABC[str, Any]) -> Any:
+    """An instance of a dataclass from the values of its keys."""
+    return cls(**{key.replace("-", "_"): value for key, value in values.items()})
 
 
 class _Wrong:

@@ -94,7 +94,9 @@ def _default(field: Field) -> str:
     if not field.default:
         return ""
     default = field.default
-    shown = ", ".join(default) if isinstance(default, tuple) else str(default)
+    if isinstance(field.type, type):
+        return ""
+    shown = ", ".join(map(str, default)) if isinstance(default, tuple) else str(default)
     return f"`{shown}`"
 
 

@@ -164,7 +164,7 @@ def _overlaps(session: Session) -> Iterable[str]:
     for network in session.lab.networks:
         if route := addresses.conflict(network.subnet):
             text = f"the lab's subnet {network.subnet} overlaps the host's route {route}"
-            if not session.expanded.subnet:
+            if network.name not in session.expanded.subnets:
                 raise addresses.SubnetTaken(text)
             yield text
 

@@ -19,7 +19,7 @@ from labctl.engines.state import State, write_atomically
 from labctl.errors import LabctlError
 from labctl.host import addresses
 from labctl.keep import data_home, keep, lab_home
-from labctl.model import Kept, Lab, Publishing, Want
+from labctl.model import Kept, Lab, PlatformName, Publishing, Want
 
 if TYPE_CHECKING:
     from labctl.render.tree import Tree
@@ -35,6 +35,7 @@ class Choices:
     http: int | None = None
     https: int | None = None
     public: bool | None = None
+    on: PlatformName | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Settings:
     file: str
     name: str = ""
     publishing: Publishing = field(default_factory=Publishing)
+    platform: PlatformName | None = None
 
 
 def state_directory(name: str) -> Path:
@@ -66,7 +68,9 @@ def read_settings(state: State) -> Settings | None:
     """The settings of the last ``up``, or None."""
     try:
         found = json.loads((state.directory / "settings.json").read_bytes())
-        return Settings(found["file"], found["name"], Publishing(**found["publishing"]))
+        return Settings(
+            found["file"], found["name"], Publishing(**found["publishing"]), found["platform"]
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -132,28 +136,34 @@ class Session:
         name = choices.name or (earlier.name if earlier else "") or ""
         spec, reader = load(_relative(self.file), name)
         self.name = spec.name
-        self.expanded = expand(spec, reader)
         self.state = state_of(self.name, running)
         self.earlier = read_settings(self.state)
+        platform = choices.on or (self.earlier.platform if self.earlier else None)
+        self.expanded = expand(spec, reader, platform)
         before = self.earlier.publishing if self.earlier else Publishing()
         before = replace(before, ipv6=addresses.has_ipv6_loopback())
-        said = {k: v for k, v in asdict(choices).items() if v is not None and k != "name"}
-        self.settings = Settings(str(self.file), name, replace(before, **said))
+        said = {k: v for k in ("http", "https", "public") if (v := getattr(choices, k)) is not None}
+        self.settings = Settings(
+            str(self.file), name, replace(before, **said), self.expanded.platform
+        )
         self.notices: tuple[str, ...] = ()
 
     @cached_property
     def lab(self) -> Lab:
         """The lab, placed."""
-        from labctl.platforms import vps
+        from labctl import platforms
 
-        subnet = addresses.subnet_for(
+        platform = platforms.load(self.expanded.platform)
+        up = self.earlier is not None and self.earlier.platform == self.expanded.platform
+        subnets = addresses.subnets_for(
             self.name,
-            self.expanded.subnet,
+            platform.SEGMENTS,
+            self.expanded.subnets,
             data_home(),
-            up=self.earlier is not None,
+            up=up,
             write=not self.dry,
         )
-        return vps.place(self.expanded, subnet, self.settings.publishing)
+        return platform.place(self.expanded, subnets, self.settings.publishing)
 
     @cached_property
     def kept(self) -> Kept:

@@ -18,6 +18,13 @@ br-x 0007120A 00000000 0001 0 0 0 00FFFFFF 0 0 0
 """
 
 
+def subnet_for(lab: str, wanted: str, data: Path, up: bool, write: bool = True) -> str:
+    """The subnet of a lab with one segment."""
+    said = {"internet": wanted} if wanted else {}
+    found = addresses.subnets_for(lab, {"internet": "public"}, said, data, up, write)
+    return found["internet"]
+
+
 def network(text: str) -> ipaddress.IPv4Network:
     return ipaddress.IPv4Network(text)
 
@@ -57,24 +64,24 @@ def _no_routes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_no_routes")
 def test_a_lab_keeps_its_subnet_until_it_is_forgotten(tmp_path: Path) -> None:
-    first = addresses.subnet_for("one", "", tmp_path, up=False)
-    second = addresses.subnet_for("two", "", tmp_path, up=False)
+    first = subnet_for("one", "", tmp_path, up=False)
+    second = subnet_for("two", "", tmp_path, up=False)
     assert (first, second) == ("198.18.0.0/24", "198.18.1.0/24")
-    assert addresses.subnet_for("one", "", tmp_path, up=False) == first
+    assert subnet_for("one", "", tmp_path, up=False) == first
     addresses.forget("one", tmp_path)
-    assert addresses.subnet_for("three", "", tmp_path, up=False) == first
+    assert subnet_for("three", "", tmp_path, up=False) == first
 
 
 @pytest.mark.usefixtures("_no_routes")
 def test_what_the_lab_file_says_is_recorded(tmp_path: Path) -> None:
-    assert addresses.subnet_for("one", "198.18.0.0/23", tmp_path, up=False) == "198.18.0.0/23"
-    assert addresses.subnet_for("two", "", tmp_path, up=False) == "198.18.2.0/24"
+    assert subnet_for("one", "198.18.0.0/23", tmp_path, up=False) == "198.18.0.0/23"
+    assert subnet_for("two", "", tmp_path, up=False) == "198.18.2.0/24"
 
 
 @pytest.mark.usefixtures("_no_routes")
 def test_looking_writes_nothing(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    assert addresses.subnet_for("one", "", data, up=False, write=False) == "198.18.0.0/24"
+    assert subnet_for("one", "", data, up=False, write=False) == "198.18.0.0/24"
     assert not data.exists()
     addresses.forget("one", data)
 
@@ -83,15 +90,26 @@ def test_a_subnet_that_others_took_is_given_up_unless_the_lab_is_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(addresses, "host_routes", lambda *_: [])
-    first = addresses.subnet_for("one", "", tmp_path, up=False)
+    first = subnet_for("one", "", tmp_path, up=False)
     taken = [("eth9", network(first))]
     monkeypatch.setattr(addresses, "host_routes", lambda *_: taken)
-    assert addresses.subnet_for("one", "", tmp_path, up=True) == first
-    assert addresses.subnet_for("one", "", tmp_path, up=False) == "198.18.1.0/24"
+    assert subnet_for("one", "", tmp_path, up=True) == first
+    assert subnet_for("one", "", tmp_path, up=False) == "198.18.1.0/24"
 
 
 @pytest.mark.usefixtures("_no_routes")
 def test_a_damaged_record_is_said(tmp_path: Path) -> None:
     (tmp_path / "subnets.json").write_text("{")
     with pytest.raises(LabctlError, match="is damaged"):
-        addresses.subnet_for("one", "", tmp_path, up=False)
+        subnet_for("one", "", tmp_path, up=False)
+
+
+@pytest.mark.usefixtures("_no_routes")
+def test_private_segments_have_private_subnets_and_go_with_their_lab(tmp_path: Path) -> None:
+    segments = {"internet": "public", "dmz": "private", "lan": "private"}
+    found = addresses.subnets_for("one", segments, {"lan": "192.168.7.0/24"}, tmp_path, up=False)
+    assert found == {"internet": "198.18.0.0/24", "dmz": "10.128.0.0/24", "lan": "192.168.7.0/24"}
+    other = addresses.subnets_for("two", segments, {}, tmp_path, up=False)
+    assert other == {"internet": "198.18.1.0/24", "dmz": "10.128.1.0/24", "lan": "10.128.2.0/24"}
+    addresses.forget("one", tmp_path)
+    assert subnet_for("three", "", tmp_path, up=False) == "198.18.0.0/24"

@@ -43,7 +43,11 @@ NOW = datetime(2030, 1, 1, tzinfo=UTC)
 @cache
 def rendered(https: int = 443) -> tuple[Lab, Tree]:
     folder = Path(__file__).parent.parent.parent / "stacks" / "lab1"
-    lab = vps.place(expand(*read(LAB, "lab.yml", folder)), "198.18.9.0/24", Publishing(80, https))
+    lab = vps.place(
+        expand(*read(LAB, "lab.yml", folder)),
+        {"internet": "198.18.9.0/24"},
+        Publishing(80, https),
+    )
     kept, _ = keep(lab, wants(lab), Path("/nonexistent/demo"), NOW, write=False)
     return lab, render(lab, kept, lambda _: "image", "/state")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from labctl.errors import LabctlError
 from labctl.model import Port, Publishing
-from labctl.platforms import vps
+from labctl.platforms import machines, vps
 from tests.support import SUBNET, expanded_from, lab_from
 
 NAMES = ("front", "dns", "resolver", "client", "www", "app", "mail")
@@ -36,14 +36,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_new_machine_moves_no_other() -> None:
-    before = vps.assign(NAMES, SUBNET)
-    after = vps.assign((*NAMES, "shop"), SUBNET)
+    before = machines.assign(NAMES, SUBNET)
+    after = machines.assign((*NAMES, "shop"), SUBNET)
     assert {name: after[name] for name in NAMES} == before
 
 
 @given(st.lists(st.text("abcdefgh", min_size=1), unique=True, max_size=60))
 def test_every_machine_has_an_address_of_its_own(names: list[str]) -> None:
-    found = vps.assign(names, SUBNET)
+    found = machines.assign(names, SUBNET)
     addresses = [ipaddress.IPv4Address(address) for address in found.values()]
     assert len(set(addresses)) == len(names)
     hosts = list(ipaddress.IPv4Network(SUBNET).hosts())
@@ -52,9 +52,9 @@ def test_every_machine_has_an_address_of_its_own(names: list[str]) -> None:
 
 def test_a_full_subnet_is_said() -> None:
     names = [f"m{n}" for n in range(8)]
-    assert len(set(vps.assign(names, "10.0.0.0/28").values())) == 8
+    assert len(set(machines.assign(names, "10.0.0.0/28").values())) == 8
     with pytest.raises(LabctlError, match="has room for 8 machines") as caught:
-        vps.assign([*names, "m8"], "10.0.0.0/28")
+        machines.assign([*names, "m8"], "10.0.0.0/28")
     assert caught.value.status == 2
     assert "subnet:" in caught.value.hint
 
@@ -72,7 +72,7 @@ def test_what_the_lab_says_of_a_machine_holds(folder: Path) -> None:
 
 
 def test_ports_of_the_front_and_what_is_exposed(folder: Path) -> None:
-    lab = vps.place(expanded_from(LAB, folder), SUBNET, Publishing(8080, 8443))
+    lab = vps.place(expanded_from(LAB, folder), {"internet": SUBNET}, Publishing(8080, 8443))
     assert lab.machines["front"].ports == (Port(8080, 80), Port(8443, 443), Port(8443, 443, "udp"))
     assert lab.machines["mail"].ports == (Port(2525, 25),)
     assert lab.machines["dns"].ports == (Port(5353, 53), Port(5353, 53, "udp"))

@@ -10,8 +10,8 @@ import pytest
 
 from labctl import kinds
 from labctl.expand import expand
-from labctl.model import Kept, Lab, Publishing, Template
-from labctl.platforms import vps
+from labctl.model import Kept, Lab, Template
+from labctl.picture import paper
 from labctl.render import templates
 from labctl.spec.lab import read
 from labctl.spec.problems import InvalidLab
@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def placed(folder: Path) -> Lab:
     lab = expand(*read(block("yaml").encode(), "lab.yml", folder))
-    return vps.place(lab, "198.18.9.0/24", Publishing())
+    return paper.placed(lab)
 
 
 def test_the_example_expands_and_renders(folder: Path) -> None:

@@ -133,7 +133,9 @@ async def main():
     files = {"path": PAGE, "default_filename": "index.html"}
     page = (r"/(|chat\.js|chat\.css)", tornado.web.StaticFileHandler, files)
     application = tornado.web.Application([(r"/ws(?:/([^/]*))?", Chat), page], **LIMITS)
-    server = application.listen(int(os.environ.get("PORT", "8000")))
+    server = application.listen(
+        int(os.environ.get("PORT", "8000")), os.environ.get("HOST", "127.0.0.1")
+    )
     stop = asyncio.Event()
     stopping = asyncio.create_task(stop.wait())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

@@ -1,0 +1,185 @@
+"""What platforms share: addresses for machines, and a machine for a group of services."""
+
+from __future__ import annotations
+
+import ipaddress
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from labctl import webserver
+from labctl.errors import LabctlError
+from labctl.expand import Expanded
+from labctl.model import (
+    HOSTS,
+    Daemon,
+    Lab,
+    Limits,
+    Machine,
+    Network,
+    Port,
+    Publishing,
+    Service,
+    Volume,
+)
+
+INTERNET = "internet"
+_RESERVED = 3
+
+
+def grouped(services: Iterable[Service]) -> dict[str, list[Service]]:
+    """The services of each machine."""
+    groups: dict[str, list[Service]] = {}
+    for service in services:
+        groups.setdefault(service.machine, []).append(service)
+    return groups
+
+
+def assign(machines: Iterable[str], subnet: str) -> dict[str, str]:
+    """An address for each machine, found from its name: a new machine moves no other.
+
+    LabctlError where the subnet has too few. The first and the last few addresses stay free
+    for the host, for gateways and for people.
+    """
+    hosts = list(ipaddress.IPv4Network(subnet).hosts())
+    free = hosts[_RESERVED:-_RESERVED]
+    found: dict[str, str] = {}
+    taken: set[int] = set()
+    for name in machines:
+        if len(taken) == len(free):
+            raise LabctlError(
+                f"{subnet} has room for {len(free)} machines, the lab has more",
+                "say a larger one in the lab file, for example `subnet: 198.18.64.0/22`",
+                status=2,
+            )
+        place = zlib.crc32(name.encode()) % len(free)
+        while place in taken:
+            place = (place + 1) % len(free)
+        taken.add(place)
+        found[name] = str(free[place])
+    return found
+
+
+def machine(
+    name: str,
+    services: Sequence[Service],
+    addresses: Mapping[str, str],
+    domain: str,
+    ports: Iterable[Port] = (),
+    **more: Any,
+) -> Machine:
+    """One machine that runs these services, with everything that they need of it.
+
+    ``addresses`` by network; ``more`` are further fields of the machine.
+    """
+    expansions = [service.expansion for service in services]
+    packages = _union(e.packages for e in expansions)
+    capabilities = _union(e.capabilities for e in expansions)
+    daemons = _once(d for e in expansions for d in e.daemons)
+    if any(e.route and e.route.locations for e in expansions) and webserver.DAEMON not in daemons:
+        packages |= webserver.PACKAGES
+        capabilities |= webserver.CAPABILITIES
+        daemons.append(webserver.DAEMON)
+    named = [e.host_name for e in expansions if e.host_name]
+    return Machine(
+        name=name,
+        services=tuple(service.name for service in services),
+        packages=packages,
+        capabilities=capabilities,
+        addresses=addresses,
+        host_name=named[0] if named else f"{name}.{HOSTS}.{domain}",
+        limits=_limits([e.limits for e in expansions]),
+        volumes=tuple(volume for service in services for volume in _volumes(service)),
+        tmpfs=tuple(dict.fromkeys(t for e in expansions for t in e.tmpfs)),
+        ports=tuple(ports),
+        daemons=tuple(daemons),
+        **more,
+    )
+
+
+def published(
+    services: Iterable[Service], expanded: Expanded, publishing: Publishing
+) -> Iterable[Port]:
+    """The ports of a machine with these services that are published on the host."""
+    services = tuple(services)
+    names = {service.name for service in services}
+    if any(service.expansion.published for service in services):
+        yield Port(publishing.http, 80)
+        yield Port(publishing.https, 443)
+        yield Port(publishing.https, 443, "udp")
+    for exposed in expanded.expose:
+        if exposed.service in names:
+            yield Port(exposed.host, exposed.port)
+            if exposed.port == 53:
+                yield Port(exposed.host, exposed.port, "udp")
+
+
+def the(expanded: Expanded, kind: str) -> str:
+    """The name of the lab's one service of an implied kind."""
+    return next(s.name for s in expanded.services.values() if s.kind == kind)
+
+
+def flat(expanded: Expanded, subnet: str, publishing: Publishing) -> Lab:
+    """Every machine on one segment, the Internet."""
+    groups = grouped(expanded.services.values())
+    addresses = assign(groups, subnet)
+    machines = {
+        name: machine(
+            name,
+            services,
+            {INTERNET: addresses[name]},
+            expanded.domain,
+            published(services, expanded, publishing),
+            resolver=the(expanded, "resolver"),
+        )
+        for name, services in groups.items()
+    }
+    return lab(expanded, machines, (Network(INTERNET, subnet),), publishing)
+
+
+def lab(
+    expanded: Expanded,
+    machines: Mapping[str, Machine],
+    networks: tuple[Network, ...],
+    publishing: Publishing,
+) -> Lab:
+    """The lab on these machines and networks."""
+    services = expanded.services.values()
+    return Lab(
+        name=expanded.name,
+        title=expanded.title,
+        domain=expanded.domain,
+        services=expanded.services,
+        sites=expanded.sites,
+        machines=machines,
+        networks=networks,
+        platform=expanded.platform,
+        records=tuple(r for s in services for r in s.expansion.records),
+        checks=tuple(c for s in services for c in s.expansion.checks),
+        contents=expanded.contents,
+        accounts=tuple(a for s in services for a in s.expansion.accounts),
+        publishing=publishing,
+        folder=expanded.folder,
+    )
+
+
+def _once(daemons: Iterable[Daemon]) -> list[Daemon]:
+    """A daemon that several services share, once."""
+    return list({daemon.name: daemon for daemon in daemons}.values())
+
+
+def _volumes(service: Service) -> Iterable[Volume]:
+    for path in service.expansion.volumes:
+        yield Volume(f"{service.name}{path.replace('/', '-')}", path)
+
+
+def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset().union(*sets)
+
+
+def _limits(limits: list[Limits]) -> Limits:
+    return Limits(
+        memory=sum(one.memory for one in limits),
+        cpus=max(one.cpus for one in limits),
+        processes=sum(one.processes for one in limits),
+    )
