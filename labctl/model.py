@@ -327,7 +327,8 @@ class ExposedPort:
 class Machine:
     """What a learner logs in to. ``addresses`` maps a network's name to an IPv4 address.
 
-    ``resolver`` is the service that it asks for names.
+    ``resolver`` is the service that it asks for names. ``public`` is the address under which
+    the Internet knows it, where that is another machine's: its gateway's.
     """
 
     name: str
@@ -342,6 +343,7 @@ class Machine:
     ports: tuple[Port, ...] = ()
     daemons: tuple[Daemon, ...] = ()
     resolver: str = "resolver"
+    public: str = ""
 
     @property
     def address(self) -> str:
@@ -392,6 +394,11 @@ class Lab:
     def address_of(self, service: str) -> str:
         """The IPv4 address at which ``service`` is reached."""
         return self.machine_of(service).address
+
+    def public_address_of(self, service: str) -> str:
+        """The IPv4 address under which the Internet reaches ``service``, where it may."""
+        machine = self.machine_of(service)
+        return machine.public or machine.address
 
     def of_kind(self, kind: str) -> tuple[Service, ...]:
         """All services of one kind, in the lab file's order."""

@@ -40,10 +40,11 @@ class SeenMachine:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What there is of a lab: machines by name, and where its state directory is."""
+    """What there is of a lab: machines by name, its state directory, how it is deployed."""
 
     machines: Mapping[str, SeenMachine] = field(default_factory=dict)
     state: str = ""
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,15 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All changes in the order of execution, and the files kept as somebody left them."""
+    """All changes in the order of execution, and the files kept as somebody left them.
+
+    ``replaces`` is the platform that the lab is up on and leaves.
+    """
 
     lab: str
     changes: tuple[Change, ...] = ()
     drift: tuple[Drift, ...] = ()
+    replaces: str = ""
 
     @property
     def empty(self) -> bool:
@@ -106,6 +111,8 @@ class Plan:
 
 def plan(desired: Desired, seen: Observation, reset: Reset = frozenset()) -> Plan:
     """Compare. ``reset`` are paths whose hand-made changes may be overwritten."""
+    if seen.platform not in ("", desired.lab.platform):
+        return _switch(desired, seen)
     changes: list[Change] = []
     drift: list[Drift] = []
     for name in desired.lab.machines:
@@ -122,6 +129,18 @@ def plan(desired: Desired, seen: Observation, reset: Reset = frozenset()) -> Pla
         if name not in desired.lab.machines
     ]
     return Plan(desired.lab.name, tuple(changes), tuple(drift))
+
+
+def _switch(desired: Desired, seen: Observation) -> Plan:
+    """Every machine of one platform goes, every one of the other comes."""
+    lab = desired.lab
+    left, taken = f"it was one of {seen.platform}", f"the platform is {lab.platform} now"
+    gone = [Change(name, "remove", left) for name in seen.machines if name not in lab.machines]
+    new = [
+        Change(name, "recreate" if name in seen.machines else "create", taken)
+        for name in lab.machines
+    ]
+    return Plan(lab.name, (*gone, *new), replaces=seen.platform)
 
 
 def _container(name: str, machine: SeenMachine | None, desired: Desired) -> Change | None:

@@ -30,6 +30,6 @@ def run(options: argparse.Namespace) -> int:
     elif options.names:
         print("\n".join(lab.name for lab in found))
     else:
-        rows = [(lab.name, lab.state, lab.file, lab.title) for lab in found]
-        print(table(rows, ("LAB", "STATE", "FILE", "TITLE")))
+        rows = [(lab.name, lab.state, lab.platform, lab.file, lab.title) for lab in found]
+        print(table(rows, ("LAB", "STATE", "PLATFORM", "FILE", "TITLE")))
     return 0

@@ -35,6 +35,7 @@ def as_json(planned: Planned) -> dict[str, Any]:
     return {
         "lab": session.name,
         "domain": session.lab.domain,
+        "platform": session.lab.platform,
         "changed": [change.machine for change in planned.plan.changes],
         "sites": [
             {
@@ -75,7 +76,7 @@ def _headline(planned: Planned) -> str:
     title = f"{session.name}: {session.lab.title}" if session.lab.title else session.name
     changed = f"{len(plan.changes)} of {len(session.lab.machines)} machines changed"
     said = "nothing to change" if plan.empty else changed
-    return paint(title, "bold") + f" is up ({said})"
+    return paint(title, "bold") + f" is up on {session.lab.platform} ({said})"
 
 
 def _tls(site: Site) -> str:

@@ -76,8 +76,9 @@ class Engine:
         """What there is of a lab: containers, and what each running machine says of itself."""
         containers = self.containers(lab)
         machines = each(self._seen, containers)
-        state = containers[0]["Labels"].get(f"{LABEL}.state", "") if containers else ""
-        return Observation({machine.name: machine for machine in machines}, state)
+        labels = containers[0]["Labels"] if containers else {}
+        state, platform = (labels.get(f"{LABEL}.{what}", "") for what in ("state", "platform"))
+        return Observation({machine.name: machine for machine in machines}, state, platform)
 
     def _seen(self, container: Mapping[str, Any]) -> SeenMachine:
         labels = container["Labels"]

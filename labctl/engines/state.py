@@ -34,6 +34,10 @@ class State:
         """The directory that a machine sees as /labctl."""
         return self.directory / "machines" / name
 
+    def remove_machines(self) -> None:
+        """Remove what the machines were given: there are others from now on."""
+        shutil.rmtree(self.directory / "machines", ignore_errors=True)
+
     def prepare(self) -> None:
         """Make the directories, closed to others."""
         (self.directory / "machines").mkdir(parents=True, exist_ok=True)

@@ -114,7 +114,7 @@ def _refusals(service: Service, scope: Scope) -> Iterable[Check]:
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The virtual hosts with their certificates, and the servers behind them."""
     upstreams = [
-        (s.name, lab.address_of(s.name), s.expansion.route.port)
+        (s.name, _seen_from(service, s, lab), s.expansion.route.port)
         for s in lab.services.values()
         if s.expansion.route and not _local(s, service)
     ]
@@ -124,6 +124,11 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     yield File("/etc/nginx/sites-enabled/00_default.conf", Template("front/default.conf.j2"))
     for site in lab.sites:
         yield from _site(site, service, lab, kept)
+
+
+def _seen_from(front: Service, service: Service, lab: Lab) -> str:
+    """The address at which the front reaches a service."""
+    return "127.0.0.1" if service.machine == front.machine else lab.address_of(service.name)
 
 
 def _local(service: Service, front: Service) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.engines import api
+from labctl.engines import api, compose
 from labctl.engines.compose import Engine
 from labctl.engines.state import State
 from labctl.errors import LabctlError, Unsettled
@@ -101,11 +101,18 @@ Warn = Callable[[Planned, Engine], None]
 
 
 def bring_up(
-    target: str, choices: Choices, reset: Iterable[str], report: Report, warn: Warn
+    target: str,
+    choices: Choices,
+    reset: Iterable[str],
+    report: Report,
+    warn: Warn,
+    fresh: bool = False,
 ) -> Planned:
     """Bring a lab up; what was planned comes back once all of it is true.
 
-    ``warn`` is shown the plan before anything is done, for files changed on both sides.
+    ``warn`` is shown the plan before anything is done: files changed on both sides, another
+    platform. It may raise. ``fresh`` drops the data that a lab that is down, or that was on
+    another platform, has left; LabctlError where it is up on this one.
     """
     engine = Engine()
     name = choices.name or known_name(target)
@@ -113,12 +120,12 @@ def bring_up(
     with state.locked():
         for _ in range(ATTEMPTS - 1):
             try:
-                return _bring_up_once(target, choices, reset, engine, report, warn)
+                return _bring_up_once(target, choices, reset, engine, report, warn, fresh)
             except addresses.SubnetTaken:
                 addresses.forget(state.directory.name, data_home())
             except Unsettled:
                 engine.settle(state.directory.name)
-        return _bring_up_once(target, choices, reset, engine, report, warn)
+        return _bring_up_once(target, choices, reset, engine, report, warn, fresh)
 
 
 def _bring_up_once(
@@ -128,14 +135,27 @@ def _bring_up_once(
     engine: Engine,
     report: Report,
     warn: Warn,
+    fresh: bool,
 ) -> Planned:
     planned = make_plan(target, choices, reset, engine, dry=False)
     if planned.plan.of("create", "recreate", "start"):
         check_host(planned, engine)
     warn(planned, engine)
+    if fresh:
+        _drop_data(planned)
     execute(planned.session, planned.plan, engine, report)
     wait_for_rest(planned, engine, report)
     return planned
+
+
+def _drop_data(planned: Planned) -> None:
+    """Remove the lab's volumes, with the machines of the platform that it leaves."""
+    if planned.seen.machines and not planned.plan.replaces:
+        name = planned.session.name
+        raise LabctlError(
+            f"{name} is up: its data is in use", f"`labctl down {name}` drops it with all else", 2
+        )
+    compose.down(planned.session.name, volumes=True)
 
 
 def wait_for_rest(planned: Planned, engine: Engine, report: Report) -> None:

@@ -36,6 +36,10 @@ def execute(session: Session, plan: Plan, engine: Engine, report: Report) -> Non
     """
     started = plan.of("create", "recreate", "start")
     updated = plan.of("update")
+    if plan.replaces:
+        report("lab", f"leaving {plan.replaces}")
+        compose.down(session.name, volumes=False)
+        session.state.remove_machines()
     write(session, started, updated)
     if started:
         build_images(session, engine, report)

@@ -18,12 +18,13 @@ from labctl.work.session import LAB_FILE, read_settings
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A lab: its name, whether it is up, its file and its title."""
+    """A lab: its name, whether it is up and on which platform, its file and its title."""
 
     name: str
     state: str
     file: str
     title: str
+    platform: str = ""
 
 
 def labs() -> tuple[Listed, ...]:
@@ -39,12 +40,15 @@ def labs() -> tuple[Listed, ...]:
             words = f"{len(error.problems)} problems: `labctl validate {file}`"
             found[file.parent.name] = Listed(file.parent.name, "invalid", str(file), words)
             continue
-        state = _state(up.pop(spec.name, None))
-        found.setdefault(spec.name, Listed(spec.name, state, str(file), spec.title))
-    for name, (directory, running) in up.items():
-        settings = read_settings(State(Path(directory)))
-        file_name = settings.file if settings else directory
-        found[name] = Listed(name, _state((directory, running)), file_name, "")
+        running = up.pop(spec.name, None)
+        found.setdefault(
+            spec.name,
+            Listed(spec.name, _state(running), str(file), spec.title, _platform(running)),
+        )
+    for name, running in up.items():
+        settings = read_settings(State(Path(running.directory)))
+        file_name = settings.file if settings else running.directory
+        found[name] = Listed(name, _state(running), file_name, "", running.platform)
     return tuple(found[name] for name in sorted(found))
 
 
@@ -61,24 +65,36 @@ def _files() -> list[Path]:
     return [path for path in unique.values() if path.is_file()]
 
 
-def _running() -> dict[str, tuple[str, Counter[str]]]:
-    """State directory and number of containers by their state, of each lab on this host."""
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What the containers of a lab say: its state directory, platform, and their own states."""
+
+    directory: str
+    platform: str
+    states: Counter[str]
+
+
+def _running() -> dict[str, _Running]:
+    """The labs of this host that have containers, by name."""
     try:
         containers = Engine().containers()
     except EngineUnreachable:
         return {}
-    found: dict[str, tuple[str, Counter[str]]] = {}
+    found: dict[str, _Running] = {}
     for container in containers:
         labels = container["Labels"]
-        entry = found.setdefault(
-            labels[f"{LABEL}.lab"], (labels.get(f"{LABEL}.state", ""), Counter())
-        )
-        entry[1][container["State"]] += 1
+        state, platform = (labels.get(f"{LABEL}.{what}", "") for what in ("state", "platform"))
+        lab = found.setdefault(labels[f"{LABEL}.lab"], _Running(state, platform, Counter()))
+        lab.states[container["State"]] += 1
     return found
 
 
-def _state(running: tuple[str, Counter[str]] | None) -> str:
+def _platform(running: _Running | None) -> str:
+    return running.platform if running else ""
+
+
+def _state(running: _Running | None) -> str:
     if running is None:
         return "down"
-    counts = running[1]
+    counts = running.states
     return "up" if set(counts) == {"running"} else ", ".join(f"{n} {s}" for s, n in counts.items())

@@ -154,13 +154,12 @@ class Session:
         from labctl import platforms
 
         platform = platforms.load(self.expanded.platform)
-        up = self.earlier is not None and self.earlier.platform == self.expanded.platform
         subnets = addresses.subnets_for(
             self.name,
             platform.SEGMENTS,
             self.expanded.subnets,
             data_home(),
-            up=up,
+            up=self.earlier is not None,
             write=not self.dry,
         )
         return platform.place(self.expanded, subnets, self.settings.publishing)
