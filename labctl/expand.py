@@ -7,7 +7,7 @@ that nobody listens on. All of it is reported at once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from labctl import kinds, platforms
@@ -15,6 +15,8 @@ from labctl.dns.zones import NAME_SERVER
 from labctl.errors import LabctlError
 from labctl.kinds import Scope
 from labctl.model import HOSTS, AddressOf, ExposedPort, PlatformName, Service, Site
+from labctl.spec.keys import DutyKeys
+from labctl.platforms.book import Book
 from labctl.spec.lab import ServiceSpec, SiteSpec, Spec, limits_of
 from labctl.spec.problems import InvalidLab, Mark, nearest, shown
 from labctl.spec.reader import Path, Reader
@@ -22,7 +24,10 @@ from labctl.spec.reader import Path, Reader
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
-    """A lab whose services are expanded but not placed yet."""
+    """A lab whose services are expanded but not placed yet.
+
+    ``book`` is what was ordered beside the lab file, where the platform has a provider.
+    """
 
     name: str
     title: str
@@ -35,6 +40,8 @@ class Expanded:
     folder: str
     platform: PlatformName
     options: Any
+    duties: Mapping[str, DutyKeys] = field(default_factory=dict)
+    book: Book = field(default_factory=Book)
 
 
 def expand(spec: Spec, reader: Reader, platform: PlatformName | None = None) -> Expanded:
@@ -48,7 +55,8 @@ def expand(spec: Spec, reader: Reader, platform: PlatformName | None = None) -> 
         raise LabctlError(*_refusal(spec, platform), status=2)
     if not platforms.load(platform).INSIDE:
         spec = without_inside(spec)
-    expander = _Expander(spec, reader, platform)
+    spec, brought = _with_brought(spec, reader, platform)
+    expander = _Expander(spec, reader, platform, brought)
     services, sites = expander.services(), expander.sites
     expander.judge(services)
     exposed = expander.exposed(services)
@@ -66,6 +74,7 @@ def expand(spec: Spec, reader: Reader, platform: PlatformName | None = None) -> 
         folder=str(spec.folder),
         platform=platform,
         options=options,
+        duties=spec.duties,
     )
 
 
@@ -91,9 +100,27 @@ def without_inside(spec: Spec) -> Spec:
     )
 
 
+def _with_brought(
+    spec: Spec, reader: Reader, platform: PlatformName
+) -> tuple[Spec, frozenset[str]]:
+    """The lab with what its platform brings, and the names of that."""
+    brings = getattr(platforms.load(platform), "brings", _nothing)
+    brought = {one.name: one for one in brings(spec)}
+    for name in brought.keys() & spec.services.keys():
+        path = ("services", name)
+        message = f"the name '{name}' is taken by what {platform} brings: its {brought[name].kind}"
+        reader.complain(reader.at_key(path), path, message, "give this service another name")
+    services = {**spec.services, **{n: s for n, s in brought.items() if n not in spec.services}}
+    return replace(spec, services=services), frozenset(brought)
+
+
 class _Expander:
-    def __init__(self, spec: Spec, reader: Reader, platform: PlatformName) -> None:
+    def __init__(
+        self, spec: Spec, reader: Reader, platform: PlatformName, brought: frozenset[str]
+    ) -> None:
         self.spec = spec
+        self.brought = brought
+        self.platform = platform
         self.machines = _machines(spec, platform)
         self.ports = _free_ports(spec, self.machines)
         self.reader = reader
@@ -124,7 +151,15 @@ class _Expander:
             config_source=site.config_source,
             source=site.source,
             inside=site.inside,
+            replicas=site.replicas,
+            front=self.front(site.inside),
         )
+
+    def front(self, inside: bool) -> str:
+        """The front that owns a site: for one that is inside the platform brings another."""
+        fronts = [name for name, one in self.spec.services.items() if one.kind == "front"]
+        fitting = [name for name in fronts if (name in self.brought) == inside]
+        return (*fitting, *fronts, "front")[0]
 
     def places(self, site: SiteSpec) -> list[Mark]:
         """Where each name of a site stands in the lab file."""
@@ -170,9 +205,11 @@ class _Expander:
         return found
 
     def beside_front(self, service: str) -> bool:
-        """Whether a service runs on the machine of the lab's front."""
-        fronts = [name for name, one in self.spec.services.items() if one.kind == "front"]
-        return self.machines[service] in {self.machines[front] for front in fronts}
+        """Whether a service runs on the machine of every front that talks to it."""
+        fronts = {site.front for site in self.sites if site.service == service}
+        fronts = fronts or {self.front(inside=False)}
+        machines = {self.machines[front] for front in fronts & self.machines.keys()}
+        return machines == {self.machines[service]}
 
     def joint_problems(self, services: Mapping[str, Service], scopes: Mapping[str, Scope]) -> None:
         """Let the kinds look at all services together."""
@@ -195,6 +232,9 @@ class _Expander:
             self.broken.add(spec.name)
             return service
         expansion = kind.expand(service, scope)
+        if "disk" in spec.limits and not expansion.volumes:
+            path = ("services", spec.name, "disk")
+            self.complain(path, f"a {spec.kind} service has no data that a disk would hold")
         return replace(
             service, expansion=replace(expansion, limits=limits_of(spec, expansion.limits))
         )
@@ -217,9 +257,36 @@ class _Expander:
                     f"'{site.service}' is a {kind} service and answers no HTTP",
                     nearest("", answering),
                 )
+        self.replicas_alone(services)
         self.names_used_once(services)
         self.ports_used_once(services)
         self.one_kind_each(services)
+        self.placeable(services)
+
+    def placeable(self, services: Mapping[str, Service]) -> None:
+        """Let the platform look at all services; what nobody wrote cannot be wrong."""
+        judge = getattr(platforms.load(self.platform), "problems", _none)
+        for complaint in () if self.broken else judge(services, self.spec.on(self.platform)):
+            if complaint.path in self.reader.marks:
+                self.complain(complaint.path, complaint.message, complaint.hint)
+
+    def replicas_alone(self, services: Mapping[str, Service]) -> None:
+        """A machine is copied with all that it runs: that must be the replicated service alone."""
+        taken = {service.machine for service in services.values()}
+        for site, spec in zip(self.sites, self.spec.sites, strict=True):
+            service = services.get(site.service)
+            if site.replicas == 1 or service is None:
+                continue
+            path = ("sites", spec.key, "replicas")
+            beside = [s.name for s in services.values() if s.machine == service.machine]
+            copies = {f"{service.machine}-{n}" for n in range(2, site.replicas + 1)}
+            if self.platform == "vps" and len(beside) > 1:
+                others = ", ".join(name for name in beside if name != service.name)
+                message = f"the machine of '{service.name}' also runs {others}"
+                self.complain(path, message, "give the service a machine of its own")
+            for name in sorted(copies & taken):
+                message = f"a replica would be called '{name}', which is another machine"
+                self.complain(path, message, "give that machine another name")
 
     def names_used_once(self, services: Mapping[str, Service]) -> None:
         owners = {f"{NAME_SERVER}.{self.spec.domain}": "the lab's name server"}
@@ -258,7 +325,7 @@ class _Expander:
 
     def one_kind_each(self, services: Mapping[str, Service]) -> None:
         for kind in kinds.implied():
-            same = [s for s in services.values() if s.kind == kind]
+            same = [s for s in services.values() if s.kind == kind and s.name not in self.brought]
             for extra in same[1:]:
                 self.complain_of_key(
                     ("services", extra.name),
@@ -344,6 +411,10 @@ def _free_ports(spec: Spec, machines: Mapping[str, str]) -> Mapping[str, int]:
 
 
 def _none(*_: object) -> Iterator[kinds.Complaint]:
+    return iter(())
+
+
+def _nothing(*_: object) -> Iterator[ServiceSpec]:
     return iter(())
 
 

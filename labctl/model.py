@@ -153,7 +153,7 @@ class Account:
     password: str
 
 
-WantKind = Literal["certificate", "ec-key", "rsa-key", "password", "token"]
+WantKind = Literal["certificate", "ec-key", "rsa-key", "ssh-key", "password", "token"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,9 @@ class Key:
 
     For ``ec-key`` (P-256) ``private`` is the 32-byte scalar and ``public`` X || Y, as DNSSEC
     writes them (RFC 6605 section 4); for ``rsa-key`` ``public`` is the DER
-    SubjectPublicKeyInfo, as DKIM publishes it (RFC 6376 section 3.6.1), ``private`` empty.
+    SubjectPublicKeyInfo, as DKIM publishes it (RFC 6376 section 3.6.1), ``private`` empty. An
+    ``ssh-key`` (Ed25519) has its PEM in OpenSSH's own form, and as ``public`` the base64 of a
+    line of ``authorized_keys`` (RFC 8709 section 4).
     """
 
     pem: str
@@ -209,11 +211,29 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a machine may use: bytes of memory, CPUs, processes."""
+    """What a machine may use: bytes of memory, CPUs, processes.
+
+    ``disk`` are bytes for its data and ``bandwidth`` bits per second in each direction, 0 where
+    nothing but the host bounds them.
+    """
 
     memory: int = 256 * 2**20
     cpus: float = 1.0
     processes: int = 200
+    disk: int = 0
+    bandwidth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A TCP connection that a service has to open: what a firewall between must let through.
+
+    ``to`` is a service, or "" for servers on the Internet.
+    """
+
+    to: str
+    port: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +242,9 @@ class Expansion:
 
     ``ports`` are the service's listening ports by protocol name (shown to people, allowed in
     ``expose``). ``volumes`` are directories whose data outlives the machine. ``capabilities``
-    are Linux capabilities without the ``CAP_`` prefix.
+    are Linux capabilities without the ``CAP_`` prefix, ``sysctls`` settings of its machine's
+    network (sysctl(8)). ``flows`` are connections that it opens to others; those of a front to
+    the services of its sites are known without.
     """
 
     packages: frozenset[str] = frozenset()
@@ -239,6 +261,8 @@ class Expansion:
     limits: Limits = Limits()
     host_name: str = ""
     published: bool = False
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    flows: tuple[Flow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +283,8 @@ class Site:
 
     ``names`` are all of its host names, the first one canonical: below the lab's domain, and
     below ``<lab>.localhost`` for use on the host. One that is ``inside`` exists only within a
-    company's network.
+    company's network. ``replicas`` servers are to answer it, where the platform has several.
+    ``front`` is the service that owns its virtual host.
     """
 
     name: str
@@ -271,6 +296,8 @@ class Site:
     config_source: str = ""
     source: str = ""
     inside: bool = False
+    replicas: int = 1
+    front: str = "front"
 
     @property
     def certificate(self) -> str:
@@ -288,21 +315,27 @@ class Network:
     """One segment with its IPv4 subnet in CIDR form.
 
     ``gateway`` is the address that leads out of it, "" where none does. The host has an address
-    on a segment only where the segment is ``reachable``: published ports need one.
+    on a segment only where the segment is ``reachable``: published ports need one. The
+    addresses of a ``private`` one mean nothing outside of the company that it belongs to.
     """
 
     name: str
     subnet: str
     gateway: str = ""
     reachable: bool = True
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """A directory of a machine whose data outlives it, whichever machine that is."""
+    """A directory of a machine whose data outlives it, whichever machine that is.
+
+    ``size`` are the bytes that it holds at most, 0 where only the host's disk bounds it.
+    """
 
     name: str
     path: str
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +361,13 @@ class Machine:
     """What a learner logs in to. ``addresses`` maps a network's name to an IPv4 address.
 
     ``resolver`` is the service that it asks for names. ``public`` is the address under which
-    the Internet knows it, where that is another machine's: its gateway's.
+    the Internet knows it, where that is another machine's: its gateway's. Of machines that run
+    the same, each is another ``replica``: they are changed one after the other.
+
+    The memory and processors of a ``hot`` one are changed while it runs, any other has to be
+    switched off. ``isolation`` keeps it apart from its neighbours. ``image`` replaces the one
+    that is made of its packages: a snapshot that it was restored from. ``wants`` are kept for
+    the machine itself, whichever services it runs.
     """
 
     name: str
@@ -343,7 +382,13 @@ class Machine:
     ports: tuple[Port, ...] = ()
     daemons: tuple[Daemon, ...] = ()
     resolver: str = "resolver"
+    replica: int = 1
     public: str = ""
+    sysctls: Mapping[str, str] = field(default_factory=dict)
+    hot: bool = False
+    isolation: Isolation = "runc"
+    image: str = ""
+    wants: tuple[Want, ...] = ()
 
     @property
     def address(self) -> str:
@@ -391,6 +436,10 @@ class Lab:
         """The machine that runs ``service``."""
         return self.machines[self.services[service].machine]
 
+    def replicas_of(self, service: str) -> tuple[Machine, ...]:
+        """All machines that run ``service``."""
+        return tuple(m for m in self.machines.values() if service in m.services)
+
     def address_of(self, service: str) -> str:
         """The IPv4 address at which ``service`` is reached."""
         return self.machine_of(service).address
@@ -399,6 +448,19 @@ class Lab:
         """The IPv4 address under which the Internet reaches ``service``, where it may."""
         machine = self.machine_of(service)
         return machine.public or machine.address
+
+    def address_for(self, asker: str, service: str) -> str:
+        """The IPv4 address at which the service ``asker`` reaches ``service``.
+
+        That is its own address for those behind the same gateway, the public one for others.
+        """
+        same = self.machine_of(asker).public == self.machine_of(service).public
+        return self.address_of(service) if same else self.public_address_of(service)
+
+    @property
+    def inside(self) -> tuple[Network, ...]:
+        """The private segments: none where all machines stand on the Internet."""
+        return tuple(network for network in self.networks if network.private)
 
     def of_kind(self, kind: str) -> tuple[Service, ...]:
         """All services of one kind, in the lab file's order."""

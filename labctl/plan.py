@@ -6,16 +6,17 @@ What ``labctl plan`` prints, what ``labctl up`` does and what ``--json`` says is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Literal
 
-from labctl.model import Daemon, Lab
+from labctl.amounts import amount
+from labctl.model import Daemon, Lab, Limits
 from labctl.render import DAEMONS
 from labctl.render.tree import Tree, generation, manifest_lines
 
 # (machine, path): files to put back although changed by hand; an empty machine means any
 Reset = frozenset[tuple[str, str]]
-Action = Literal["create", "recreate", "start", "update", "remove"]
+Action = Literal["create", "recreate", "start", "resize", "update", "remove"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class SeenMachine:
 
     ``manifest`` are the lines that were applied last, by path; ``drift`` the paths changed by
     hand since; ``ready`` what each daemon answered ("ok", or why not). ``trouble`` says why a
-    running machine could not be looked at.
+    running machine could not be looked at. ``shape`` tells its container from others in all but
+    limits; ``limits`` are what the engine holds it to, None where nobody asked.
     """
 
     name: str
@@ -36,6 +38,8 @@ class SeenMachine:
     drift: frozenset[str] = frozenset()
     ready: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
+    shape: str = ""
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +74,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to one machine, the reason, and for an update its steps."""
+    """What happens to one machine, the reason, and for an update its steps.
+
+    For a resize ``off`` says that the machine has to be switched off for it.
+    """
 
     machine: str
     action: Action
     reason: str
     steps: tuple[Step, ...] = ()
+    off: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,7 @@ def plan(desired: Desired, seen: Observation, reset: Reset = frozenset()) -> Pla
         change = _container(name, machine, desired)
         if change is None and machine is not None:
             drift += _drift(machine, desired, reset)
+            changes += _resize(machine, desired)
             change = _update(machine, desired, reset)
         if change is not None:
             changes.append(change)
@@ -147,11 +156,41 @@ def _container(name: str, machine: SeenMachine | None, desired: Desired) -> Chan
     """What happens to the container itself."""
     if machine is None:
         return Change(name, "create", "it does not exist yet")
-    if machine.definition != desired.definitions[name]:
-        return Change(name, "recreate", "its image, limits, addresses or ports have changed")
+    if machine.definition != desired.definitions[name] and not same_shape(machine, desired):
+        return Change(name, "recreate", "its image, addresses, ports or rights have changed")
     if not machine.running:
         return Change(name, "start", "it is stopped")
     return None
+
+
+def same_shape(machine: SeenMachine, desired: Desired) -> bool:
+    """Whether a container could be what is wanted by a change of its limits alone."""
+    return bool(machine.shape) and machine.shape == desired.tree.shapes.get(machine.name)
+
+
+def _resize(machine: SeenMachine, desired: Desired) -> Iterable[Change]:
+    """What it takes to hold a running machine to the limits that it should have."""
+    seen, wanted = machine.limits, desired.lab.machines[machine.name].limits
+    if seen is None or seen == wanted:
+        return
+    off = _switched_off(seen, wanted, desired.lab.machines[machine.name].hot)
+    tail = "; it is switched off for that" if off else ""
+    yield Change(machine.name, "resize", ", ".join(_sizes(seen, wanted)) + tail, off=off)
+
+
+def _switched_off(seen: Limits, wanted: Limits, hot: bool) -> bool:
+    """Nobody puts memory or a processor into a physical machine that runs."""
+    parts = (seen.memory, seen.cpus) != (wanted.memory, wanted.cpus)
+    return seen.disk != wanted.disk or (parts and not hot)
+
+
+def _sizes(seen: Limits, wanted: Limits) -> Iterable[str]:
+    """The limits that differ, from what to what."""
+    for limit in fields(Limits):
+        before, after = (getattr(one, limit.name) for one in (seen, wanted))
+        if before != after:
+            ends = [amount(limit.name, value) for value in (before, after)]
+            yield f"{limit.name} {' → '.join(ends)}"
 
 
 def _drift(machine: SeenMachine, desired: Desired, reset: Reset) -> Iterable[Drift]:

@@ -65,6 +65,7 @@ def files(machine: Machine, lab: Lab) -> Iterable[File]:
     for number, service in enumerate(local_services(machine, lab)):
         assert service.expansion.route is not None
         sites = lab.sites_by_service.get(service.name, ())
+        fronts = [s.front for s in sites] or [s.name for s in lab.of_kind("front")[:1]]
         yield File(
             f"/etc/nginx/sites-enabled/{service.name}.conf",
             Template(
@@ -74,7 +75,7 @@ def files(machine: Machine, lab: Lab) -> Iterable[File]:
                     "names": [name for site in sites for name in site.names],
                     "locations": service.expansion.route.locations,
                     "default": number == 0,
-                    "front": lab.address_of("front") if "front" in lab.services else "",
+                    "fronts": sorted({lab.address_of(front) for front in fronts}),
                 },
             ),
             source=service.source,

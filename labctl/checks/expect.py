@@ -12,7 +12,7 @@ def differences(expect: Mapping[str, Any], seen: Mapping[str, Any]) -> list[str]
     """What does not hold, in words; empty when all does.
 
     A plain value means equality; ``{"matches": regex}``, ``{"contains": value}``,
-    ``{"in": [...]}`` and ``{"not": expectation}`` say more.
+    ``{"in": [...]}``, ``{"most": number}`` and ``{"not": expectation}`` say more.
     """
     if seen.get("error") and "error" not in expect:
         return [f"expected an answer, got: {seen['error']}"]
@@ -37,6 +37,8 @@ def _test(word: str, argument: Any, value: Any) -> bool:
         return value is not None and argument in value
     if word == "in":
         return value in argument
+    if word == "most":
+        return str(value).isdecimal() and int(value) <= argument
     if word == "not":
         return not holds(argument, value)
     raise ValueError(f"an expectation does not have the word {word!r}")
@@ -52,6 +54,8 @@ def words(wanted: Any) -> str:
 def _words(word: str, argument: Any) -> str:
     if word == "not":
         return f"not {words(argument)}"
+    if word == "most":
+        return f"at most {argument}"
     if word == "in":
         return "one of " + ", ".join(map(brief, argument))
     return f"something that {word} {brief(argument)}"

@@ -14,7 +14,8 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
 
     ``connect`` is a host to connect to instead of the URL's, ``conditional`` asks a second
     time with If-None-Match (RFC 9110 section 13.1.2), ``follow`` follows redirects, ``method``,
-    ``headers`` and ``body`` are what they say, ``cacert`` another trust store.
+    ``headers`` and ``body`` are what they say, ``cacert`` another trust store, ``proxy`` the URL of
+    a proxy.
     """
     seen = _fetch(request, {})
     if request.get("conditional") and not seen.get("error"):
@@ -54,6 +55,7 @@ def _options(request: dict[str, Any]) -> list[str]:
     choices = {
         "connect": ["--connect-to", f"::{connect}:"],
         "follow": ["--location"],
+        "proxy": ["--proxy", str(request.get("proxy"))],
         "cacert": ["--cacert", str(request.get("cacert"))],
         "version": [f"--http{request.get('version')}"],
         "method": ["--head"] if method == "HEAD" else ["--request", method],

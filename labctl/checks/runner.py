@@ -1,19 +1,22 @@
-"""Runs checks: one exec carries all questions into a machine, typed results come back."""
+"""Runs checks: one exec carries a machine's questions into it, typed results come back."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+from labctl.checks import command, tcp
 from labctl.checks.expect import differences
 from labctl.errors import LabctlError
 from labctl.model import Check, Kept, Lab
+from labctl.parallel import each
 
 TIMEOUT = 120
+_TCP = "tcp"  # the client that runs without Python
 _MAX_OUTPUT = 16 * 2**20
 
 # Runs in the machine, which is its learner's: what it answers is data, nothing more.
@@ -50,49 +53,91 @@ class Result:
 
 def run(lab: Lab, kept: Kept, containers: Mapping[str, str]) -> tuple[Result, ...]:
     """Ask every check of a lab from its machine (name → container), in the lab's order."""
-    seen: dict[int, Mapping[str, Any]] = {}
-    for origin in dict.fromkeys(check.origin for check in lab.checks):
-        numbers = [n for n, check in enumerate(lab.checks) if check.origin == origin]
-        machine = lab.machine_of(origin).name
+    numbers: dict[tuple[str, bool], list[int]] = {}
+    for n, check in enumerate(lab.checks):
+        if check.client in command.CLIENTS:
+            continue
+        numbers.setdefault((check.origin, check.client == _TCP), []).append(n)
+
+    def one(group: tuple[str, bool]) -> list[dict[str, Any]]:
+        machine = lab.machine_of(group[0]).name
+        checks = [lab.checks[n] for n in numbers[group]]
         if machine not in containers:
-            answers = [{"error": f"the machine '{machine}' does not run"}] * len(numbers)
-        else:
-            answers = _asked([lab.checks[n] for n in numbers], kept, containers[machine])
-        seen.update(zip(numbers, answers, strict=True))
+            return [{"error": f"the machine '{machine}' does not run"}] * len(checks)
+        return (_tried if group[1] else _asked)(checks, kept, containers[machine])
+
+    answers = zip(numbers.values(), each(one, numbers), strict=True)
+    seen = {n: answer for ns, group in answers for n, answer in zip(ns, group, strict=True)}
+    seen |= _commanded(lab, containers)
     return tuple(
         Result(check, seen[n], tuple(differences(check.expect, seen[n])))
         for n, check in enumerate(lab.checks)
     )
 
 
-def _asked(checks: Iterable[Check], kept: Kept, container: str) -> list[dict[str, Any]]:
+def _commanded(lab: Lab, containers: Mapping[str, str]) -> dict[int, dict[str, Any]]:
+    """Commands, after all else: some take for an instant everything that a machine has."""
+    asked = {n: c for n, c in enumerate(lab.checks) if c.client in command.CLIENTS}
+    seen = command.run(list(asked.values()), lab, containers)
+    return {n: dict(answer) for n, answer in zip(asked, seen, strict=True)}
+
+
+def _asked(checks: Sequence[Check], kept: Kept, container: str) -> list[dict[str, Any]]:
+    """Questions for the clients that run in the machine's Python."""
     jobs = [{"client": c.client, "ask": revealed(c.ask, kept)} for c in checks]
     work = {"clients": {j["client"]: _source(j["client"]) for j in jobs}, "jobs": jobs}
+    done = _run(container, ["python3", "-I", "-c", _MAIN], json.dumps(work).encode())
+    return _unanswered(checks) if done is None else _answers(done, len(jobs))
+
+
+def _tried(checks: Sequence[Check], kept: Kept, container: str) -> list[dict[str, Any]]:
+    """Connections, which any machine can try."""
+    asks = [check.ask for check in checks]
+    done = _run(container, tcp.COMMAND, tcp.written(asks))
+    if done is None:
+        return _unanswered(checks)
     try:
-        done = subprocess.run(
-            ["docker", "exec", "-i", container, "python3", "-I", "-c", _MAIN],
-            input=json.dumps(work).encode(),
+        return tcp.understood(asks, done.stdout)
+    except (KeyError, ValueError, StopIteration):
+        raise _not_run(done) from None
+
+
+def _run(
+    container: str, command: Sequence[str], work: bytes
+) -> subprocess.CompletedProcess[bytes] | None:
+    """Run a command in a machine; None where it takes too long."""
+    try:
+        return subprocess.run(
+            ["docker", "exec", "-i", container, *command],
+            input=work,
             capture_output=True,
             timeout=TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return [{"error": f"no answer within {TIMEOUT} s"}] * len(jobs)
-    return _answers(done, len(jobs))
+        return None
+
+
+def _unanswered(checks: Sequence[Check]) -> list[dict[str, Any]]:
+    return [{"error": f"no answer within {TIMEOUT} s"}] * len(checks)
 
 
 def _answers(done: subprocess.CompletedProcess[bytes], count: int) -> list[dict[str, Any]]:
     try:
         answers = json.loads(done.stdout[:_MAX_OUTPUT])
     except ValueError:
-        words = done.stderr.decode(errors="replace").strip().splitlines()
-        raise LabctlError(
-            f"the checks could not run in the lab: {words[-1] if words else 'no answer'}",
-            "`labctl status` shows whether its client machine runs",
-        ) from None
+        raise _not_run(done) from None
     if not isinstance(answers, list) or len(answers) != count:
         raise LabctlError("the client machine answered something else than the checks' results")
     return [a if isinstance(a, dict) else {"error": "no result"} for a in answers]
+
+
+def _not_run(done: subprocess.CompletedProcess[bytes]) -> LabctlError:
+    words = done.stderr.decode(errors="replace").strip().splitlines()
+    return LabctlError(
+        f"the checks could not run in the lab: {words[-1] if words else 'no answer'}",
+        "`labctl status` shows whether its client machine runs",
+    )
 
 
 def _source(client: str) -> str:

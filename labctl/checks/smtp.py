@@ -24,11 +24,11 @@ TIMEOUT = 10
 def ask(request: dict[str, Any]) -> dict[str, Any]:
     """Send one message and say how far it came.
 
-    Request: ``server``, ``port`` (25), ``tls`` (none, starttls, implicit), ``login`` and
-    ``password`` (neither: no AUTH), ``sender`` and ``recipient`` (no sender: no message),
-    ``bare_lf`` (end a line of the message with LF alone), ``read``: a mapping with
-    ``protocol`` (imap or pop3), ``server``, ``login``, ``password`` and ``deadline`` seconds,
-    the mailbox where the message must turn up.
+    Request: ``server``, ``connect`` (another host to connect to), ``port`` (25), ``tls`` (none,
+    starttls, implicit), ``login`` and ``password`` (neither: no AUTH), ``sender`` and
+    ``recipient`` (no sender: no message), ``bare_lf`` (end a line of the message with LF
+    alone), ``read``: a mapping with ``protocol`` (imap or pop3), ``server``, ``login``,
+    ``password`` and ``deadline`` seconds, the mailbox where the message must turn up.
 
     Seen: ``code``, ``stage`` and ``reply`` of the last command; ``verified`` when TLS is in
     use (an invalid certificate is an ``error``); ``auth_offered``; with ``read`` also
@@ -48,13 +48,17 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _connect(request: dict[str, Any], seen: dict[str, Any]) -> smtplib.SMTP:
-    """A connection after EHLO, and after STARTTLS where asked for."""
+    """A connection after EHLO, and after STARTTLS where asked for.
+
+    With ``connect`` to another host, which has to show the certificate of ``server``.
+    """
     server, port, tls = request["server"], request.get("port", 25), request.get("tls", "none")
     context = ssl.create_default_context()
     if tls == "implicit":
         connection: smtplib.SMTP = smtplib.SMTP_SSL(server, port, timeout=TIMEOUT, context=context)
     else:
-        connection = smtplib.SMTP(server, port, timeout=TIMEOUT)
+        connection = smtplib.SMTP(request.get("connect", server), port, timeout=TIMEOUT)
+        vars(connection)["_host"] = server  # whose certificate STARTTLS expects
     connection.ehlo_or_helo_if_needed()
     if tls == "starttls":
         connection.starttls(context=context)

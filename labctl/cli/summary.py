@@ -62,7 +62,9 @@ def as_json(planned: Planned) -> dict[str, Any]:
 
 
 def url(site: Site, lab: Lab) -> str:
-    """A site's address in a browser on the host."""
+    """A site's address in a browser on the host; of one that is inside, in the company."""
+    if site.inside:
+        return f"{'http' if site.tls == 'none' else 'https'}://{site.host}/"
     host = next(name for name in site.names if name.endswith("localhost"))
     if site.tls == "none":
         scheme, port, usual = "http", lab.publishing.http, 80
@@ -82,7 +84,7 @@ def _headline(planned: Planned) -> str:
 def _tls(site: Site) -> str:
     words = "lab's CA" if site.tls == "ca" else site.tls
     plain = "" if site.http == "redirect" or site.tls == "none" else f", HTTP {site.http}d"
-    return words + plain
+    return words + plain + (", only inside" if site.inside else "")
 
 
 def _services(lab: Lab) -> Iterable[tuple[str, str, str, str]]:
@@ -118,7 +120,8 @@ def drift(found: Iterable[Any], lab: str) -> str:
 
 def _next(session: Session) -> str:
     lab = session.lab
-    first = url(lab.sites[0], lab) if lab.sites else "the lab has no site yet"
+    open_sites = (url(site, lab) for site in lab.sites if not site.inside)
+    first = next(open_sites, "the lab has no site yet")
     rows = [
         ("open a site", first),
         ("trust the CA", f"labctl ca trust {session.name}"),

@@ -28,9 +28,9 @@ def confirm(planned: Planned, fresh: bool, yes: bool) -> None:
 def text(planned: Planned, fresh: bool) -> str:
     """What is replaced, by what, and what becomes of data and of files changed by hand."""
     plan, lab = planned.plan, planned.session.lab
+    counts = f"{len(planned.seen.machines)} machines go, {len(lab.machines)} come"
     lines = [
-        f"{plan.lab} leaves {plan.replaces} for {lab.platform}: "
-        + f"{len(planned.seen.machines)} machines go, {len(lab.machines)} come",
+        f"{plan.lab} leaves {plan.replaces} for {lab.platform}: {counts}",
         "data of mail and applications: " + ("dropped" if fresh else "kept (--fresh drops it)"),
     ]
     changed = [

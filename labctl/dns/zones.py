@@ -1,6 +1,7 @@
 """The zones of a lab: which there are, what stands in each, and the keys that sign them.
 
-Every record is derived: from sites, machines, and what the services say of themselves.
+Every record is derived: from sites, machines, and what the services say of themselves. A lab
+with an inside shows itself in two views: to its own people, and to everybody else.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from labctl.dns import dnssec, rdata
+from labctl.dns import dnssec, rdata, views
+from labctl.dns.views import View
 from labctl.model import HOSTS, AddressOf, Kept, Lab, Machine, PublicKey, Record
 
 NAME_SERVER = "ns"  # relative to the domain
@@ -40,14 +42,14 @@ def forward_key(domain: str) -> str:
     return f"zone/{domain}"
 
 
-def names(lab: Lab) -> tuple[str, ...]:
-    """The lab's zones without the final dot: its domain, then its reverse zones."""
-    return (lab.domain, *reverse_names(lab))
+def names(view: View) -> tuple[str, ...]:
+    """A view's zones without the final dot: the lab's domain, then its reverse zones."""
+    return (view.lab.domain, *reverse_names(view))
 
 
-def reverse_names(lab: Lab) -> tuple[str, ...]:
+def reverse_names(view: View) -> tuple[str, ...]:
     """The reverse zones (RFC 1035 section 3.5) that hold an address of a machine."""
-    return tuple(dict.fromkeys(zone for _, _, zone in _addresses(lab)))
+    return tuple(dict.fromkeys(zone for _, _, zone in _addresses(view)))
 
 
 def reverse_zone(address: str, subnet: str) -> str:
@@ -60,27 +62,32 @@ def reverse_zone(address: str, subnet: str) -> str:
     return ".".join([*reversed(address.split(".")[:octets]), "in-addr.arpa"])
 
 
-def keys(lab: Lab, kept: Kept) -> tuple[dnssec.ZoneKey, ...]:
-    """The key of each zone, in the order of ``names``. Reverse zones share one key pair."""
+def keys(view: View, kept: Kept) -> tuple[dnssec.ZoneKey, ...]:
+    """The key of each zone, in the order of ``names``; the same in all views.
+
+    Reverse zones share one key pair.
+    """
+    domain = view.lab.domain
     return tuple(
-        dnssec.ZoneKey(zone, kept.keys[forward_key(zone) if zone == lab.domain else REVERSE_KEY])
-        for zone in names(lab)
+        dnssec.ZoneKey(zone, kept.keys[forward_key(zone) if zone == domain else REVERSE_KEY])
+        for zone in names(view)
     )
 
 
-def trust_anchors(lab: Lab, kept: Kept) -> str:
+def trust_anchors(view: View, kept: Kept) -> str:
     """The lab's keys as BIND's ``trust-anchors``: what ``delv -a`` reads."""
-    lines = [f"    {key.bind_anchor}\n" for key in keys(lab, kept)]
+    lines = [f"    {key.bind_anchor}\n" for key in keys(view, kept)]
     return "trust-anchors {\n" + "".join(lines) + "};\n"
 
 
-def contents(zone: str, lab: Lab, kept: Kept, ttl: int) -> tuple[Group, ...]:
+def contents(zone: str, view: View, kept: Kept, ttl: int) -> tuple[Group, ...]:
     """What stands in a zone beside its SOA; ``ttl`` in seconds is for what is derived here.
 
     No record comes twice, and all records of one name and type have one TTL (RFC 2181
     section 5.2): the smallest.
     """
-    groups = _forward(lab, kept, ttl) if zone == lab.domain else _reverse(zone, lab, ttl)
+    forward = zone == view.lab.domain
+    groups = _told(view, kept, ttl) if forward else _reverse(zone, view, ttl)
     return _tidy([(title, list(rows)) for title, rows in groups])
 
 
@@ -94,83 +101,134 @@ def soa_query(name: str) -> bytes:
     return b"LB\0\0\0\x01\0\0\0\0\0\x01" + question + do
 
 
-def _forward(lab: Lab, kept: Kept, ttl: int) -> Iterator[tuple[str, Iterable[Row]]]:
-    derived = tuple(_derived(lab, ttl))
+def _told(view: View, kept: Kept, ttl: int) -> list[tuple[str, list[Row]]]:
+    """The domain's zone as a view is told it.
+
+    Strangers are told of no private address, of no host that has no other, and of nothing that
+    points to such a host.
+    """
+    groups = [(title, list(rows)) for title, rows in _forward(view, kept, ttl)]
+    if not view.outside:
+        return groups
+    inner = views.of(view.lab)[0]
+    hosts = _hosts(_forward(inner, kept, ttl))
+    while True:
+        told = [
+            (title, [row for row in rows if row.type != "A" or view.tells(row.data)])
+            for title, rows in groups
+        ]
+        hidden = hosts - _hosts(told)
+        groups = [
+            (title, [row for row in rows if not _names(row, view.lab.domain) & hidden])
+            for title, rows in told
+        ]
+        if _hosts(groups) == _hosts(told):
+            return groups
+
+
+def _hosts(groups: Iterable[tuple[str, Iterable[Row]]]) -> set[str]:
+    """The names that have an address, or are an alias."""
+    types = ADDRESSES | {"CNAME"}
+    return {row.name for _, rows in groups for row in rows if row.type in types}
+
+
+def _names(row: Row, domain: str) -> set[str]:
+    """The names of hosts in a record, relative to the domain: its own, and where it points to.
+
+    The domain itself is no secret.
+    """
+    target = rdata.target(row.type, row.data)
+    found = {row.name, rdata.relative(rdata.absolute(target, domain), domain) if target else "@"}
+    return found - {"@"}
+
+
+def _forward(view: View, kept: Kept, ttl: int) -> Iterator[tuple[str, Iterable[Row]]]:
+    domain = view.lab.domain
+    derived = tuple(_derived(view, ttl))
     yield from derived
-    rows = [_row(record, lab, kept) for record in lab.records]
+    rows = [_row(record, view, kept) for record in view.lab.records]
     yield "what services say of themselves", rows
     taken = {row.name for _, group in derived for row in group} | {row.name for row in rows}
     yield (
         "machines that go by a name of their own",
         [
             Row(name, ttl, "A", address)
-            for machine in lab.machines.values()
-            if machine.host_name.endswith(f".{lab.domain}")
-            and (name := rdata.relative(machine.host_name, lab.domain)) not in taken
-            for address in machine.addresses.values()
+            for machine, address, _ in view.addresses()
+            if machine.host_name.endswith(f".{domain}")
+            and (name := rdata.relative(machine.host_name, domain)) not in taken
         ],
     )
 
 
-def _derived(lab: Lab, ttl: int) -> Iterator[tuple[str, tuple[Row, ...]]]:
-    server = lab.address_of(lab.of_kind("dns")[0].name)
+def _derived(view: View, ttl: int) -> Iterator[tuple[str, tuple[Row, ...]]]:
+    server = view.address_of(view.lab.of_kind("dns")[0].name)
     yield (
         "this name server",
         (Row("@", ttl, "NS", NAME_SERVER), Row(NAME_SERVER, ttl, "A", server)),
     )
-    yield "sites: all at the front", tuple(_site_rows(lab, ttl))
+    fronts = {site.front for site in view.sites}
+    where = "all at the front" if len(fronts) < 2 else "each at its front"
+    yield f"sites: {where}", tuple(_site_rows(view, ttl))
     yield (
         "machines",
         tuple(
             Row(f"{machine.name}.{HOSTS}", ttl, "A", address)
-            for machine in lab.machines.values()
-            for address in machine.addresses.values()
+            for machine, address, _ in view.addresses()
         ),
     )
 
 
-def _site_rows(lab: Lab, ttl: int) -> Iterator[Row]:
-    for front in lab.of_kind("front")[:1]:
-        address = lab.address_of(front.name)
-        for name in (name for site in lab.sites for name in site.names):
-            if name == lab.domain or name.endswith(f".{lab.domain}"):
-                yield Row(rdata.relative(name, lab.domain), ttl, "A", address)
+def _site_rows(view: View, ttl: int) -> Iterator[Row]:
+    domain = view.lab.domain
+    for site in view.sites if view.lab.of_kind("front") else ():
+        address = view.address_of(site.front)
+        for name in site.names:
+            if name == domain or name.endswith(f".{domain}"):
+                yield Row(rdata.relative(name, domain), ttl, "A", address)
 
 
-def _reverse(zone: str, lab: Lab, ttl: int) -> Iterator[tuple[str, Iterable[Row]]]:
-    yield "the lab's name server", [Row("@", ttl, "NS", f"{NAME_SERVER}.{lab.domain}.")]
+def _reverse(zone: str, view: View, ttl: int) -> Iterator[tuple[str, Iterable[Row]]]:
+    yield "the lab's name server", [Row("@", ttl, "NS", f"{NAME_SERVER}.{view.lab.domain}.")]
     yield (
         "machines",
         [
-            Row(_reverse_label(address, zone), ttl, "PTR", f"{machine.host_name}.")
-            for machine, address, its_zone in _addresses(lab)
+            Row(_reverse_label(address, zone), ttl, "PTR", f"{_name(address, machine, view.lab)}.")
+            for machine, address, its_zone in _addresses(view)
             if its_zone == zone
         ],
     )
+
+
+def _name(address: str, machine: Machine, lab: Lab) -> str:
+    """The name of a machine's address: of a service that the Internet reaches there, if any.
+
+    Mail servers look whether a sender's address has a name, and the name that address.
+    """
+    services = (s for s in lab.services.values() if s.expansion.host_name)
+    named = (s.expansion.host_name for s in services if lab.public_address_of(s.name) == address)
+    return next(named, machine.host_name)
 
 
 def _reverse_label(address: str, zone: str) -> str:
     return rdata.relative(ipaddress.IPv4Address(address).reverse_pointer, zone)
 
 
-def _addresses(lab: Lab) -> Iterator[tuple[Machine, str, str]]:
-    subnets = {network.name: network.subnet for network in lab.networks}
-    for machine in lab.machines.values():
-        for network, address in machine.addresses.items():
-            yield machine, address, reverse_zone(address, subnets[network])
+def _addresses(view: View) -> Iterator[tuple[Machine, str, str]]:
+    for machine, address, network in view.addresses():
+        yield machine, address, reverse_zone(address, network.subnet)
 
 
-def _text(value: str | AddressOf | PublicKey, lab: Lab, kept: Kept) -> str:
+def _text(value: str | AddressOf | PublicKey, view: View, kept: Kept) -> str:
     if isinstance(value, AddressOf):
-        return lab.address_of(value.service)
+        return view.address_of(value.service)
     if isinstance(value, PublicKey):
         return value.text.format(kept.keys[value.key].public)
     return value
 
 
-def _row(record: Record, lab: Lab, kept: Kept) -> Row:
-    text = _text(record.value, lab, kept)
-    data = rdata.presentation(record.type, text, lab.domain)
+def _row(record: Record, view: View, kept: Kept) -> Row:
+    text = _text(record.value, view, kept)
+    data = rdata.presentation(record.type, text, view.lab.domain)
     return Row(record.name.lower(), record.ttl, record.type, data)
 
 

@@ -132,19 +132,36 @@ def networks(labels: Iterable[str]) -> list[dict[str, Any]]:
     return found
 
 
+def subnets() -> list[tuple[str, str]]:
+    """The IPv4 subnets of all networks that the engine has, with the lab that each belongs to.
+
+    Those of a network without an address of the host are in no route of the host.
+    """
+    found: list[dict[str, Any]] = json.loads(call("GET", "/networks"))
+    return [
+        (pool["Subnet"], (network["Labels"] or {}).get("hosting-labctl.lab", ""))
+        for network in found
+        for pool in network["IPAM"]["Config"] or ()
+        if "." in pool.get("Subnet", "")
+    ]
+
+
 def image_references() -> frozenset[str]:
     """The references of all images that the engine has (Engine API: GET /images/json)."""
     found = json.loads(call("GET", "/images/json"))
     return frozenset(tag for image in found for tag in image["RepoTags"] or ())
 
 
-def exec_in(container: str, command: Sequence[str], user: str = "root") -> Finished:
-    """Run a command in a container and wait for its end.
+def exec_in(
+    container: str, command: Sequence[str], user: str = "root", privileged: bool = False
+) -> Finished:
+    """Run a command in a container and wait for its end; ``privileged`` only to look.
 
     (Engine API: POST /containers/{id}/exec, POST /exec/{id}/start, GET /exec/{id}/json.)
     Status 255 with the engine's words where it cannot be run.
     """
     wanted = {"Cmd": list(command), "User": user, "AttachStdout": True, "AttachStderr": True}
+    wanted |= {"Privileged": True} if privileged else {}
     try:
         exec_id = json.loads(call("POST", f"/containers/{container}/exec", wanted))["Id"]
         stream = call("POST", f"/exec/{exec_id}/start", {"Detach": False, "Tty": False})

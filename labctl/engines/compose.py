@@ -21,7 +21,7 @@ from labctl.errors import LabctlError, Unsettled
 from labctl.host.addresses import SubnetTaken
 from labctl.parallel import each
 from labctl.plan import Observation, SeenMachine
-from labctl.render.compose import LABEL, project
+from labctl.render.compose import LABEL, SHAPE, project
 
 if TYPE_CHECKING:
     import docker
@@ -88,6 +88,7 @@ class Engine:
             container=container["Id"],
             running=running,
             definition=labels.get(_CONFIG_HASH, ""),
+            shape=labels.get(SHAPE, ""),
         )
         if not running:
             return seen
@@ -151,12 +152,20 @@ def definitions(compose: bytes) -> dict[str, str]:
     return {name: digest for name, _, digest in pairs}
 
 
-def up(lab: str, file: Path, services: Iterable[str], recreate: bool = False) -> None:
-    """Create and start services of a Compose file, and remove what it no longer has."""
+def up(lab: str, file: Path, services: Iterable[str], as_they_are: bool = False) -> None:
+    """Create and start these services of a Compose file; ``as_they_are``: recreate none."""
+    _up(lab, file, ["--no-deps", *(["--no-recreate"] if as_they_are else []), *services])
+
+
+def remove_others(lab: str, file: Path) -> None:
+    """Remove the containers that a Compose file no longer has; the others stay as they are."""
+    _up(lab, file, ["--no-recreate", "--remove-orphans"])
+
+
+def _up(lab: str, file: Path, words: Iterable[str]) -> None:
     command = ["-p", project(lab), "-f", str(file), "up", "--detach", "--no-build"]
-    command += ["--remove-orphans", "--no-deps", "--quiet-pull"]
     try:
-        run_compose([*command, *services])
+        run_compose([*command, "--quiet-pull", *words])
     except SubnetTaken:
         raise
     except LabctlError as error:  # perhaps what a killed `down` had begun was still going on

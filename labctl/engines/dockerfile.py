@@ -73,6 +73,15 @@ TRIMS = (
 )
 
 
+# What must be there before a package is installed: sshd's makes keys for the host, which all
+# machines of an image would share, unless it is told that they are elsewhere.
+BEFORE: Mapping[str, Mapping[str, bytes]] = {
+    "openssh-server": {
+        "etc/ssh/sshd_config.d/labctl.conf": b"# a machine brings its own key\nHostKey none\n"
+    }
+}
+
+
 def base_reference(recipe: Recipe) -> str:
     """The base image's name and tag."""
     return f"{BASE}:{_hash([base_dockerfile('', recipe), base_files(recipe)])}"
@@ -160,7 +169,7 @@ def _install(packages: Iterable[str]) -> str:
 
 
 def machine_files(packages: Iterable[str], recipe: Recipe) -> dict[str, bytes]:
-    """Files that must be there before the packages are: what to leave out of them."""
+    """Files that must be there before the packages are: what to leave out, and what to find."""
     chosen = frozenset(packages)
     patterns = [
         pattern
@@ -168,10 +177,12 @@ def machine_files(packages: Iterable[str], recipe: Recipe) -> dict[str, bytes]:
         if trim.package in chosen and not trim.unless & chosen
         for pattern in trim.excluded
     ]
+    found = {p: data for one in sorted(chosen & BEFORE.keys()) for p, data in BEFORE[one].items()}
     if not patterns:
-        return {}
+        return found
     lines = "".join(f"path-exclude={pattern}\n" for pattern in patterns)
-    return {f"{DPKG_CONFIG}-trim": f"# not needed to compile a program\n{lines}".encode()}
+    trim = f"# not needed to compile a program\n{lines}".encode()
+    return {f"{DPKG_CONFIG}-trim": trim, **found}
 
 
 def base_context(root: str, recipe: Recipe, mirror: Mirror) -> bytes:

@@ -159,17 +159,17 @@ def _remove_others(directory: Path, wanted: Collection[str]) -> None:
                 Path(folder).rmdir()  # where it was the last file in it
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, mode: int | None = None) -> None:
     """Replace a file by rename, so that a reader sees the old or the new one, whole.
 
-    Root's files are closed to all others. An ordinary user's are readable, because root in a
-    container is then nobody special; the directory above is closed. The same content again
-    touches nothing.
+    Unless a mode is said, root's files are closed to all others. An ordinary user's are
+    readable, because root in a container is then nobody special; the directory above is closed.
+    The same content again touches nothing.
     """
     with contextlib.suppress(OSError):
         if path.read_bytes() == content:
             return
-    mode = 0o600 if os.geteuid() == 0 else 0o644
+    mode = mode or (0o600 if os.geteuid() == 0 else 0o644)
     temporary = path.with_name(f".{path.name}.new")
     with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
         file.write(content)

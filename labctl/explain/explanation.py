@@ -83,8 +83,8 @@ def explain(asked: Request, lab: Lab, tree: Tree) -> Explanation:
     found = Explanation(
         asked.url, lab.name, asked.host, asked.port, notes=tuple(_notes(asked, lab))
     )
-    front = next(machine for machine in lab.machines.values() if webserver.is_front(machine, lab))
-    port = _inside(asked, lab, front)
+    front = _front(asked.host, lab)
+    port = _inside(asked, lab)
     if port is None:
         return replace(found, notes=(*found.notes, _closed(asked, lab)))
     nginx = _Nginx(front, tree.machines[front.name], lab)
@@ -99,9 +99,18 @@ def explain(asked: Request, lab: Lab, tree: Tree) -> Explanation:
     return replace(found, steps=steps, certificate=certificate)
 
 
-def _inside(asked: Request, lab: Lab, front: Machine) -> int | None:
+def _front(host: str, lab: Lab) -> Machine:
+    """The machine of the front that has this name, or else of the one for strangers."""
+    owners = (site.front for site in lab.sites if host in site.names)
+    return lab.machine_of(next(owners, lab.of_kind("front")[0].name))
+
+
+def _inside(asked: Request, lab: Lab) -> int | None:
     """The front's own port for the URL's: names below .localhost are for use on the host."""
-    published = {port.host: port.container for port in front.ports if port.transport == "tcp"}
+    usual = {lab.publishing.http, lab.publishing.https}
+    every = ([p for p in m.ports if p.transport == "tcp"] for m in lab.machines.values())
+    ports = next((ports for ports in every if usual & {p.host for p in ports}), [])
+    published = {port.host: port.container for port in ports}
     if asked.host.endswith("localhost"):
         return published.get(asked.port)
     own = set(published.values())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import ipaddress
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 
 from labctl.errors import LabctlError, Unsettled
@@ -37,20 +38,27 @@ def subnets_for(
     data: Path,
     up: bool,
     write: bool = True,
+    others: Callable[[], Iterable[str]] = tuple,
 ) -> dict[str, str]:
     """The subnet of each of a lab's segments: what its file wants, the recorded one, or a new one.
 
     ``segments`` says of each from which pool. Recorded in ``subnets.json`` below ``data``, so
     that they stay the same over ``down``; unless the lab is not ``up`` and somebody else has
-    taken one since.
+    taken one since. ``others`` are subnets that are taken without a route of the host saying so;
+    it is asked only where one has to be judged or chosen.
     """
+
+    @cache
+    def elsewhere() -> tuple[ipaddress.IPv4Network, ...]:
+        return tuple(map(ipaddress.IPv4Network, others()))
+
     if not write:
-        return _subnets(lab, segments, wanted, up, _recorded(data))
+        return _subnets(lab, segments, wanted, up, _recorded(data), elsewhere)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(data / "subnets.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         recorded = _recorded(data)
-        found = _subnets(lab, segments, wanted, up, recorded)
+        found = _subnets(lab, segments, wanted, up, recorded, elsewhere)
         now = recorded | {_key(lab, segment): subnet for segment, subnet in found.items()}
         if now != recorded:
             _record(data, now)
@@ -63,16 +71,22 @@ def _subnets(
     wanted: Mapping[str, str],
     up: bool,
     recorded: Mapping[str, str],
+    elsewhere: Callable[[], tuple[ipaddress.IPv4Network, ...]],
 ) -> dict[str, str]:
     known = dict(recorded)
     found = {}
     for segment, pool in segments.items():
         key = _key(lab, segment)
         subnet = wanted.get(segment) or known.get(key, "")
-        if not subnet or not (segment in wanted or up or not conflict(subnet)):
-            subnet = choose(_taken(known), pool)
+        if not subnet or not (segment in wanted or up or _free(subnet, elsewhere())):
+            subnet = choose([*_taken(known), *elsewhere()], pool)
         found[segment] = known[key] = subnet
     return found
+
+
+def _free(subnet: str, elsewhere: Iterable[ipaddress.IPv4Network]) -> bool:
+    mine = ipaddress.IPv4Network(subnet)
+    return not conflict(subnet) and not any(mine.overlaps(other) for other in elsewhere)
 
 
 def _key(lab: str, segment: str) -> str:

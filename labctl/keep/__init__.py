@@ -51,7 +51,7 @@ def keep(
     with files.opened(directory, write) as kept:
         authority, made = authorities.current(kept, lab.name, lab.domain, now)
         certificates, issued = leaves.current(kept, _of(wanted, "certificate"), authority, now)
-        keys, paired = keypairs.current(kept, _of(wanted, "ec-key", "rsa-key"))
+        keys, paired = keypairs.current(kept, _of(wanted, "ec-key", "rsa-key", "ssh-key"))
         secrets, sealed = derived.current(kept, _of(wanted, "password", "token"))
         serial = serials.current(kept, lab, keys, now)
     result = Kept(authority.root["certificate"], certificates, keys, secrets, serial)

@@ -24,6 +24,7 @@ LEAVES = "leaves.json"
 KEYS = "keys.json"
 SECRET = "secret.json"  # noqa: S105 (a file's name)
 SERIAL = "serial.json"
+BOOK = "provider.json"
 LOCK = ".lock"
 
 FORMAT = b'{"format": 1, "sha256": "'
@@ -35,9 +36,11 @@ WITHOUT: Mapping[str, str] = {
     AUTHORITY: "restore it from a backup; without one, `labctl down --purge {lab}` and "
     "`labctl up {lab}` make a new root, which browsers must be told to trust again",
     LEAVES: "remove this file: `labctl up {lab}` makes new certificates under the same root",
-    KEYS: "restore it from a backup or remove it: `labctl up {lab}` makes new DNSSEC and DKIM keys",
+    KEYS: "restore it from a backup or remove it: `labctl up {lab}` makes new keys "
+    "for DNSSEC, DKIM and SSH",
     SECRET: "restore it from a backup or remove it: `labctl up {lab}` makes new passwords",
     SERIAL: "remove this file: `labctl up {lab}` takes the time as the zones' serial",
+    BOOK: "restore it from a backup or remove it: what `labctl vps` was told is forgotten",
 }
 
 
@@ -108,7 +111,7 @@ def remove(directory: Path) -> tuple[str, ...]:
     if not directory.is_dir():
         return ()
     with locked(directory), explained(directory):
-        known = (SERIAL, LEAVES, KEYS, SECRET, AUTHORITY)
+        known = (BOOK, SERIAL, LEAVES, KEYS, SECRET, AUTHORITY)
         gone = [name for name in known if _unlink(directory / name)]
         for name in known:
             _unlink(_temporary(directory / name))

@@ -1,4 +1,4 @@
-"""The kept keys that are no certificate's: DNSSEC's and DKIM's. They are never renewed."""
+"""The kept keys that are no certificate's: of DNSSEC, DKIM, SSH. They are never renewed."""
 
 from __future__ import annotations
 
@@ -27,4 +27,5 @@ def current(files: Files, wants: Iterable[Want]) -> tuple[Mapping[str, Key], lis
 def _make(want: Want) -> KeyRecord:
     from labctl.keep import making
 
-    return making.rsa_key() if want.kind == "rsa-key" else making.ec_key()
+    make = {"rsa-key": making.rsa_key, "ssh-key": making.ssh_key}
+    return make.get(want.kind, making.ec_key)()

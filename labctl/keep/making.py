@@ -69,6 +69,12 @@ def rsa_key() -> KeyRecord:
     return {"pem": keys.to_pem(key).decode(), "public": keys.rsa_public(key), "private": ""}
 
 
+def ssh_key() -> KeyRecord:
+    """A new Ed25519 key as OpenSSH writes it."""
+    key = keys.new_ed()
+    return {"pem": keys.ssh_private(key).decode(), "public": keys.ssh_public(key), "private": ""}
+
+
 def _serial() -> int:
     return serial_number(os.urandom(SERIAL_OCTETS))
 

@@ -40,14 +40,14 @@ def following(old: int, time: int) -> int:
 
 
 def digest_of(lab: Lab, keys: Mapping[str, Key]) -> str:
-    """A digest of all that zones are made from."""
+    """A digest of all that zones are made from, in whichever view."""
     source = [
         lab.domain,
         [[r.name, r.type, _value(r.value), r.ttl] for r in lab.records],
-        [site.names for site in lab.sites],
-        {name: [m.host_name, dict(m.addresses)] for name, m in lab.machines.items()},
+        [[site.names, site.inside, site.front] for site in lab.sites],
+        {name: [m.host_name, dict(m.addresses), m.public] for name, m in lab.machines.items()},
         {name: service.machine for name, service in lab.services.items()},
-        [network.subnet for network in lab.networks],
+        [[network.subnet, network.private] for network in lab.networks],
         [repr(service.options) for service in lab.of_kind("dns")],
         {name: key.public for name, key in keys.items()},
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated
 
-from labctl.dns import zones
+from labctl.dns import views, zones
 from labctl.kinds import Scope
 from labctl.model import Expansion, File, Kept, Lab, Limits, Service, Tier
 from labctl.spec.fields import Doc, Many, Package
@@ -50,5 +50,6 @@ def expand(service: Service, scope: Scope) -> Expansion:
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The zones' keys, where delv looks for them; the rest is what every machine has."""
-    anchors = zones.trust_anchors(lab, kept)
+    view = views.of_machine(lab.machine_of(service.name), lab)
+    anchors = zones.trust_anchors(view, kept)
     yield File("/etc/bind/bind.keys", anchors.encode(), source=service.source)

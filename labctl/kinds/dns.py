@@ -2,7 +2,8 @@
 
 The zones are signed (DNSSEC, RFC 4033) by BIND itself, in line: the zone file is the plain one
 that an administrator writes, the signed one stands beside it. Each zone has one key, an input
-like any other, so that it outlives the machine and everybody's trust anchor stays right.
+like any other, so that it outlives the machine and everybody's trust anchor stays right. Where
+the lab has an inside, BIND answers in two views (``labctl.dns.views``), signed with the same key.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from labctl.dns import rdata, zones
+from labctl.dns import rdata, views, zones
+from labctl.dns.views import View
 from labctl.kinds import Complaint, Scope
 from labctl.model import (
     HOSTS,
@@ -227,32 +229,47 @@ def _dangling(own: Own, hosts: set[str], domain: str) -> Iterator[Complaint]:
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """named.conf, what prepares and checks it; a zone file and the key files a zone."""
-    zone_names = zones.names(lab)
-    context = {"zones": zone_names, "folder": ZONES, "keys": KEYS}
+    context = {"views": [_view(view) for view in views.of(lab)], "keys": KEYS}
     yield File(
         "/etc/bind/named.conf", Template("dns/named.conf.j2", context), source=service.source
     )
     for script in (PREPARE, CHECK):
         template = Template(f"dns/{script.rpartition('/')[2]}.j2", context)
         yield File(script, template, 0o755, source="labctl")
-    for zone in zone_names:
-        yield File(
-            f"{ZONES}/db.{zone}", _zone_file(zone, service, lab, kept), source=service.source
-        )
-    for key in zones.keys(lab, kept):
+    for view in views.of(lab):
+        for zone in zones.names(view):
+            template = _zone_file(zone, service, view, kept)
+            yield File(f"{_folder(view)}/db.{zone}", template, source=service.source)
+    for key in zones.keys(views.of(lab)[0], kept):
         for name, text in key.files().items():
             yield File(f"{KEYS}/{name}", text.encode(), 0o640, group="bind", source="labctl")
 
 
-def _zone_file(zone: str, service: Service, lab: Lab, kept: Kept) -> Template:
+def _folder(view: View) -> str:
+    """Where the zone files of a view are."""
+    return f"{ZONES}/{view.name}".rstrip("/")
+
+
+def _view(view: View) -> dict[str, object]:
+    """A view as the templates know it."""
+    clients = [] if view.outside else [network.subnet for network in view.networks]
+    return {
+        "name": view.name,
+        "clients": clients,
+        "zones": zones.names(view),
+        "folder": _folder(view),
+    }
+
+
+def _zone_file(zone: str, service: Service, view: View, kept: Kept) -> Template:
     options: Options = service.options
     return Template(
         "dns/zone.j2",
         {
             "zone": zone,
-            "domain": lab.domain,
+            "domain": view.lab.domain,
             "serial": kept.serial % 2**32,
             "ttl": options.ttl,
-            "groups": zones.contents(zone, lab, kept, options.ttl),
+            "groups": zones.contents(zone, view, kept, options.ttl),
         },
     )

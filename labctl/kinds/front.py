@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,15 +33,16 @@ class Options:
 
 def expand(service: Service, scope: Scope) -> Expansion:
     """One nginx, a certificate a site with TLS."""
+    sites = tuple(site for site in scope.all_sites if site.front == service.name)
     return Expansion(
         packages=webserver.PACKAGES,
         capabilities=webserver.CAPABILITIES,
         daemons=(webserver.DAEMON,),
         ports={"http": 80, "https": 443},
-        wants=tuple(_certificate(site) for site in scope.all_sites if site.tls != "none"),
-        checks=tuple(check for site in scope.all_sites for check in _checks(site))
-        + tuple(_refusals(service, scope)),
-        limits=Limits(memory=_memory(len(scope.all_sites)), cpus=2.0),
+        wants=tuple(_certificate(site) for site in sites if site.tls != "none"),
+        checks=tuple(check for site in sites for check in _checks(site))
+        + tuple(_refusals(service, sites, scope.domain)),
+        limits=Limits(memory=_memory(len(sites)), cpus=2.0),
         published=True,
     )
 
@@ -89,21 +90,22 @@ def _check(site: Site, words: str, url: str, expect: Mapping[str, Any]) -> Check
     )
 
 
-def _refusals(service: Service, scope: Scope) -> Iterable[Check]:
+def _refusals(service: Service, sites: Sequence[Site], domain: str) -> Iterable[Check]:
     """A name that is no site gets the defined refusal on both ports."""
-    if not scope.all_sites:
+    if not sites:
         return
-    known = scope.all_sites[0].host
-    unknown = f"no-such-site.{scope.domain}"
+    known = sites[0].host
+    where = " inside" if sites[0].inside else ""
+    unknown = f"no-such-site.{domain}"
     yield Check(
-        name="an unknown name gets 421 by HTTP",
+        name=f"an unknown name gets 421 by HTTP{where}",
         service=service.name,
         client="http",
         ask={"url": f"http://{unknown}/", "connect": known},
         expect={"status": 421},
     )
     yield Check(
-        name="an unknown name gets no TLS handshake",
+        name=f"an unknown name gets no TLS handshake{where}",
         service=service.name,
         client="http",
         ask={"url": f"https://{unknown}/", "connect": known},
@@ -113,22 +115,26 @@ def _refusals(service: Service, scope: Scope) -> Iterable[Check]:
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The virtual hosts with their certificates, and the servers behind them."""
+    sites = [site for site in lab.sites if site.front == service.name]
+    others = {site.service for site in lab.sites} - {site.service for site in sites}
     upstreams = [
         (s.name, _seen_from(service, s, lab), s.expansion.route.port)
         for s in lab.services.values()
-        if s.expansion.route and not _local(s, service)
+        if s.expansion.route and s.name not in others and not _local(s, service)
     ]
     yield File(
         "/etc/nginx/upstreams.conf", Template("front/upstreams.conf.j2", {"upstreams": upstreams})
     )
     yield File("/etc/nginx/sites-enabled/00_default.conf", Template("front/default.conf.j2"))
-    for site in lab.sites:
+    for site in sites:
         yield from _site(site, service, lab, kept)
 
 
-def _seen_from(front: Service, service: Service, lab: Lab) -> str:
-    """The address at which the front reaches a service."""
-    return "127.0.0.1" if service.machine == front.machine else lab.address_of(service.name)
+def _seen_from(front: Service, service: Service, lab: Lab) -> list[str]:
+    """The addresses at which the front reaches a service: one for each of its replicas."""
+    if service.machine == front.machine:
+        return ["127.0.0.1"]
+    return [machine.address for machine in lab.replicas_of(service.name)]
 
 
 def _local(service: Service, front: Service) -> bool:
@@ -146,6 +152,7 @@ def _site(site: Site, front: Service, lab: Lab, kept: Kept) -> Iterable[File]:
         "https_port": lab.publishing.https,
         "locations": route.locations if _local(service, front) else None,
         "websocket": route.websocket,
+        "replicas": len(lab.replicas_of(service.name)),
     }
     yield File(
         f"/etc/nginx/sites-enabled/{site.name}.conf",

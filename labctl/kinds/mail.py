@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from labctl import mail_names
+from labctl import mail_names, postfix
 from labctl.kinds import Complaint, Scope
 from labctl.model import (
     Check,
@@ -27,31 +27,21 @@ from labctl.model import (
 from labctl.spec.fields import Doc, MailAddress, MailLocal, Many, Table
 
 STORE = "/var/vmail"
-SPOOL = "/var/spool/postfix"
 
 CAPABILITIES = frozenset(
     {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "KILL", "SYS_CHROOT"}
 )
 
 TEMPLATES = {
-    "default": "/etc/default/postfix",
-    "main.cf": "/etc/postfix/main.cf",
-    "master.cf": "/etc/postfix/master.cf",
-    "mailboxes": "/etc/postfix/mailboxes",
-    "aliases": "/etc/postfix/aliases",
-    "senders": "/etc/postfix/senders",
-    "dovecot.conf": "/etc/dovecot/dovecot.conf",
-    "opendkim.conf": "/etc/opendkim.conf",
-    "opendkim-keys": "/etc/opendkim/keys",
+    "mail/main.cf": "/etc/postfix/main.cf",
+    "mail/master.cf": "/etc/postfix/master.cf",
+    "mail/mailboxes": "/etc/postfix/mailboxes",
+    "mail/aliases": "/etc/postfix/aliases",
+    "mail/senders": "/etc/postfix/senders",
+    "mail/dovecot.conf": "/etc/dovecot/dovecot.conf",
+    "mail/opendkim.conf": "/etc/opendkim.conf",
+    "mail/opendkim-keys": "/etc/opendkim/keys",
 }
-
-# Mozilla's intermediate profile, guidelines version 6
-CIPHERS = ":".join(
-    f"ECDHE-{signature}-{cipher}"
-    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
-    for signature in ("ECDSA", "RSA")
-)
-CURVES = ("X25519MLKEM768", "X25519", "prime256v1", "secp384r1")
 
 OUTSIDE = "visitor@outside.example"
 CLEARTEXT = {"login": False, "reply": {"matches": "(?i)disallowed"}}
@@ -103,9 +93,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
     host = f"{service.name}.{scope.domain}"
     passwords = tuple(Want("password", secret(service, user)) for user in service.options.users)
     return Expansion(
-        packages=frozenset(
-            {"postfix", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd", "opendkim"}
-        ),
+        packages=postfix.PACKAGES | {"dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd", "opendkim"},
         capabilities=CAPABILITIES,
         daemons=_daemons(host),
         ports=mail_names.PORTS,
@@ -114,10 +102,10 @@ def expand(service: Service, scope: Scope) -> Expansion:
         accounts=passwords,
         wants=(
             *passwords,
-            Want("certificate", certificate(service), names=(host,)),
+            Want("certificate", postfix.certificate(service.name), names=(host,)),
             Want("rsa-key", dkim_key(service.name)),
         ),
-        volumes=(STORE, SPOOL),
+        volumes=(STORE, postfix.SPOOL),
         limits=Limits(memory=256 * 2**20, processes=200),
         host_name=host,
     )
@@ -128,64 +116,42 @@ def secret(service: Service, user: str) -> str:
     return f"{service.name}/{user}"
 
 
-def certificate(service: Service) -> str:
-    """The name of the certificate among the kept things."""
-    return f"service/{service.name}"
-
-
 def dkim_key(name: str) -> str:
     """The name of the key that signs the service's mail, among the kept things."""
     return f"dkim/{name}"
 
 
 def _daemons(host: str) -> tuple[Daemon, ...]:
-    tls = (f"/etc/ssl/certs/{host}.pem", f"/etc/ssl/private/{host}.key")
     dovecot = Daemon(
         name="dovecot",
         run=("dovecot", "-F"),
         prepare=(("install", "-d", "-o", "mail", "-g", "mail", "-m", "0700", STORE),),
         test=("doveconf", "-n"),
         reload=("doveadm", "reload"),
-        watches=("/etc/dovecot/", *tls),
+        watches=("/etc/dovecot/", *postfix.tls_files(host)),
         ready=Probe(mail_names.PORTS["imap"], r"^\* OK "),
     )
-    # "postfix start-fg" puts a shell between init and master; SIGTERM would reach the shell alone
-    postfix = Daemon(
-        name="postfix",
-        run=("/usr/lib/postfix/sbin/master", "-s"),
-        prepare=(("postfix", "check"),),
-        test=("postfix", "check"),
-        reload=("postfix", "reload"),
-        watches=("/etc/postfix/", *tls),
-        ready=Probe(mail_names.PORTS["smtp"], r"^220 "),
-    )
-    return OPENDKIM, dovecot, postfix
+    return OPENDKIM, dovecot, postfix.daemon(host)
 
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The configuration of the three daemons, their maps, keys and certificate."""
-    leaf, key = kept.certificates[certificate(service)], kept.keys[dkim_key(service.name)]
-    context = _context(service, lab.domain, kept) | _maps(service, lab.domain, kept)
+    key = kept.keys[dkim_key(service.name)]
+    context = _context(service, lab, kept) | _maps(service, lab.domain, kept)
     source = service.source
-    for name, path in TEMPLATES.items():
-        yield File(path, Template(f"mail/{name}.j2", context), source=source)
+    yield from postfix.files(service.name, kept, TEMPLATES, context, source)
     logins = Template("mail/users.j2", context)
     yield File("/etc/dovecot/users", logins, 0o640, "root", "dovecot", source)
     yield File(context["dkim_file"], key.pem.encode(), 0o600, "opendkim", "opendkim", source)
-    yield File(context["certificate_file"], leaf.chain.encode(), source=source)
-    yield File(context["key_file"], leaf.key.encode(), 0o600, source=source)
 
 
-def _context(service: Service, domain: str, kept: Kept) -> dict[str, Any]:
-    host = f"{service.name}.{domain}"
-    return {
-        "domain": domain,
-        "host": host,
+def _context(service: Service, lab: Lab, kept: Kept) -> dict[str, Any]:
+    common = postfix.context(service.name, lab.domain)
+    relay = postfix.relay_of(service.name, lab)
+    return common | {
+        "relay": lab.address_of(relay.name) if relay else "",
+        "outward": postfix.to_partner(service, lab, common["host"]) if relay else (),
         "store": STORE,
-        "certificate_file": f"/etc/ssl/certs/{host}.pem",
-        "key_file": f"/etc/ssl/private/{host}.key",
-        "ciphers": CIPHERS,
-        "curves": CURVES,
         "selector": service.name,
         "dkim_file": f"/etc/dkimkeys/{service.name}.pem",
         "dkim_record": mail_names.DKIM.format(kept.keys[dkim_key(service.name)].public),

@@ -1,7 +1,8 @@
 """The resolver that every machine asks: Unbound, validating (DNSSEC, RFC 4035 section 4).
 
 It knows the lab's zones and their keys, and refuses every other name: no question of a lab
-reaches the Internet.
+reaches the Internet. One that stands inside a company's network serves that network and is
+told what the company tells its own; one on the Internet what everybody is told.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from labctl.dns import dnssec, zones
+from labctl.dns import dnssec, views, zones
 from labctl.kinds import Scope
 from labctl.model import (
     HOSTS,
@@ -120,10 +121,11 @@ def _checks(service: Service, scope: Scope) -> Iterator[Check]:
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """unbound.conf, complete: Debian's, with the Internet's root key, is replaced."""
     options: Options = service.options
+    view = views.of_machine(lab.machine_of(service.name), lab)
     context = {
-        "zones": zones.keys(lab, kept),
-        "server": lab.address_of(lab.of_kind("dns")[0].name),
-        "networks": [network.subnet for network in lab.networks],
+        "zones": zones.keys(view, kept),
+        "server": view.address_of(lab.of_kind("dns")[0].name),
+        "networks": [network.subnet for network in view.networks],
         "cache": options.cache,
     }
     template = Template("resolver/unbound.conf.j2", context)

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from labctl import webserver
 from labctl.model import Lab, Machine, Port, Site
 from labctl.picture.svg import STYLE, Box, curve, label, rounded, valid
 
@@ -171,7 +170,7 @@ def _ports(lab: Lab, layout: Layout) -> Iterable[str]:
 
 
 def _front_machine(lab: Lab) -> Machine:
-    return next(m for m in lab.machines.values() if webserver.is_front(m, lab))
+    return lab.machine_of(lab.of_kind("front")[0].name)
 
 
 def _boxes(lab: Lab, layout: Layout) -> Iterable[str]:

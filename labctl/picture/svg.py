@@ -68,7 +68,7 @@ def rounded(box: Box, kind: str) -> str:
             f'height="{box.height}" rx="8"/>')  # fmt: skip
 
 
-def label(x: int, y: int, text: str, kind: str, length: int = 60) -> str:
+def label(x: float, y: float, text: str, kind: str, length: int = 60) -> str:
     """A line of text, cut where it has more than ``length`` characters."""
     text = valid(text)
     shown = text if len(text) <= length else text[: length - 1] + "…"

@@ -1,10 +1,10 @@
-"""Private keys: made, written as PEM, and taken apart for DNSSEC and DKIM."""
+"""Private keys: made, written as PEM, and taken apart for DNSSEC, DKIM and SSH."""
 
 from __future__ import annotations
 
 from base64 import b64encode
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -15,18 +15,24 @@ from cryptography.hazmat.primitives.serialization import (
 
 EcKey = ec.EllipticCurvePrivateKey
 RsaKey = rsa.RSAPrivateKey
+EdKey = ed25519.Ed25519PrivateKey
 
 SCALAR = 32
 
 
 def new_ec() -> EcKey:
-    """A new P-256 key: the one function here, with ``new_rsa``, that uses randomness."""
+    """A new P-256 key: one of the three functions here that use randomness."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 def new_rsa(bits: int = 2048) -> RsaKey:
     """A new RSA key (DKIM verifiers must support 2048 bits: RFC 8301 section 3.2)."""
     return rsa.generate_private_key(public_exponent=65537, key_size=bits)
+
+
+def new_ed() -> EdKey:
+    """A new Ed25519 key (RFC 8032)."""
+    return ed25519.Ed25519PrivateKey.generate()
 
 
 def to_pem(key: EcKey | RsaKey) -> bytes:
@@ -58,3 +64,14 @@ def rsa_public(key: RsaKey) -> str:
     """The DER SubjectPublicKeyInfo in base64, as DKIM publishes it (RFC 6376 section 3.6.1)."""
     der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return b64encode(der).decode()
+
+
+def ssh_private(key: EdKey) -> bytes:
+    """OpenSSH's own form (its PROTOCOL.key), which every version of it reads; unencrypted."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+
+
+def ssh_public(key: EdKey) -> str:
+    """The base64 of a line of ``authorized_keys`` (RFC 8709 section 4)."""
+    line = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    return line.split()[1].decode()

@@ -6,7 +6,10 @@ A platform module has
 * ``SEGMENTS``: its networks by name, and whether they have public or private addresses,
 * ``INSIDE``: whether it has a network of its own, where sites may exist that outsiders never see,
 * ``machine(service, options) -> str``: the machine that runs a service,
-* ``place(expanded, subnets, publishing) -> Lab``: the services on machines and networks.
+* ``place(expanded, subnets, publishing) -> Lab``: the services on machines and networks,
+* optionally ``brings(spec) -> Iterable[ServiceSpec]``: services that it has beside the lab's own,
+* optionally ``problems(services, options) -> Iterable[Complaint]``: what cannot be placed, with
+  the path in the lab file.
 
 All of it is pure. ``options`` is what the lab file says about the platform. No kind of service
 knows of platforms: what a kind says of itself is its tier (``labctl.kinds``).

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from labctl import webserver
+from labctl import ssh, webserver
 from labctl.errors import LabctlError
 from labctl.expand import Expanded
 from labctl.model import (
@@ -80,7 +80,13 @@ def machine(
         packages |= webserver.PACKAGES
         capabilities |= webserver.CAPABILITIES
         daemons.append(webserver.DAEMON)
+    logs_in = ssh.wanted(services)
+    if logs_in:
+        packages |= ssh.PACKAGES
+        capabilities |= ssh.CAPABILITIES
+        daemons.append(ssh.DAEMON)
     named = [e.host_name for e in expansions if e.host_name]
+    volumes = tuple(volume for service in services for volume in _volumes(service))
     return Machine(
         name=name,
         services=tuple(service.name for service in services),
@@ -88,11 +94,13 @@ def machine(
         capabilities=capabilities,
         addresses=addresses,
         host_name=named[0] if named else f"{name}.{HOSTS}.{domain}",
-        limits=_limits([e.limits for e in expansions]),
-        volumes=tuple(volume for service in services for volume in _volumes(service)),
+        limits=_limits([e.limits for e in expansions], sum(volume.size for volume in volumes)),
+        volumes=volumes,
         tmpfs=tuple(dict.fromkeys(t for e in expansions for t in e.tmpfs)),
         ports=tuple(ports),
         daemons=tuple(daemons),
+        wants=ssh.wants(name) if logs_in else (),
+        sysctls={name: value for e in expansions for name, value in e.sysctls.items()},
         **more,
     )
 
@@ -119,10 +127,20 @@ def the(expanded: Expanded, kind: str) -> str:
     return next(s.name for s in expanded.services.values() if s.kind == kind)
 
 
-def flat(expanded: Expanded, subnet: str, publishing: Publishing) -> Lab:
-    """Every machine on one segment, the Internet."""
+def flat(
+    expanded: Expanded,
+    subnet: str,
+    publishing: Publishing,
+    copies: Mapping[str, int] | None = None,
+) -> Lab:
+    """Every machine on one segment, the Internet; ``copies`` of some, two and more."""
     groups = grouped(expanded.services.values())
-    addresses = assign(groups, subnet)
+    replicas = {
+        (f"{name}-{n}" if n > 1 else name): (services, n)
+        for name, services in groups.items()
+        for n in range(1, 1 + (copies or {}).get(name, 1))
+    }
+    addresses = assign(replicas, subnet)
     machines = {
         name: machine(
             name,
@@ -131,8 +149,9 @@ def flat(expanded: Expanded, subnet: str, publishing: Publishing) -> Lab:
             expanded.domain,
             published(services, expanded, publishing),
             resolver=the(expanded, "resolver"),
+            replica=replica,
         )
-        for name, services in groups.items()
+        for name, (services, replica) in replicas.items()
     }
     return lab(expanded, machines, (Network(INTERNET, subnet),), publishing)
 
@@ -170,16 +189,19 @@ def _once(daemons: Iterable[Daemon]) -> list[Daemon]:
 
 def _volumes(service: Service) -> Iterable[Volume]:
     for path in service.expansion.volumes:
-        yield Volume(f"{service.name}{path.replace('/', '-')}", path)
+        size = service.expansion.limits.disk
+        yield Volume(f"{service.name}{path.replace('/', '-')}", path, size)
 
 
 def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
     return frozenset().union(*sets)
 
 
-def _limits(limits: list[Limits]) -> Limits:
+def _limits(limits: list[Limits], disk: int) -> Limits:
     return Limits(
         memory=sum(one.memory for one in limits),
         cpus=max(one.cpus for one in limits),
         processes=sum(one.processes for one in limits),
+        disk=disk,
+        bandwidth=sum(one.bandwidth for one in limits),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from labctl import kinds, webserver
+from labctl import kinds, ssh, webserver
 from labctl.model import Daemon, File, Kept, Lab, Machine, Template
 from labctl.render import compose
 from labctl.render.tree import Entry, Files, Tree
@@ -20,7 +20,7 @@ def render(lab: Lab, kept: Kept, images: compose.Images, state: str) -> Tree:
     that holds each machine's archive.
     """
     machines = {name: machine_files(machine, lab, kept) for name, machine in lab.machines.items()}
-    return Tree(machines, compose.render(lab, images, state))
+    return Tree(machines, compose.render(lab, images, state), compose.shapes(lab, images, state))
 
 
 def machine_files(machine: Machine, lab: Lab, kept: Kept) -> Files:
@@ -41,6 +41,7 @@ def _files(machine: Machine, lab: Lab, kept: Kept) -> Iterable[File]:
         yield from _daemon(daemon)
     yield File("/etc/labctl/probes", "".join(map(_probe, machine.daemons)).encode())
     yield from webserver.files(machine, lab)
+    yield from ssh.files(machine, lab, kept)
     for name in machine.services:
         service = lab.services[name]
         yield from kinds.load(service.kind).files(service, lab, kept)

@@ -6,15 +6,21 @@ container for its definition only. Plain ``docker compose`` runs it too.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from labctl.model import Lab, Machine, Network, Port
+from labctl.model import Isolation, Lab, Machine, Network, Port, Volume
 
 Images = Callable[[frozenset[str]], str]
 LABEL = "hosting-labctl"
+SHAPE = f"{LABEL}.shape"
+# as the engine's administrator registers them, by the name that a lab file says
+RUNTIMES: Mapping[Isolation, str] = {
+    "runc": "runc", "runsc": "runsc", "kata": "kata", "sysbox": "sysbox-runc",
+}  # fmt: skip
 _HEADER = """\
 # The Compose file of the lab {name}, written by labctl. It also works alone:
 #   docker compose -f {file} up -d
@@ -26,17 +32,21 @@ def project(lab: str) -> str:
     return f"labctl-{lab}"
 
 
+def container(lab: str, machine: str) -> str:
+    """The name that Compose gives a machine's container."""
+    return f"{project(lab)}-{machine}-1"
+
+
 def render(lab: Lab, images: Images, state: str) -> bytes:
     """The Compose file as YAML (each value a JSON string, so no value can be read otherwise)."""
     document = {
         "name": project(lab.name),
         "services": {
-            machine.name: _service(machine, lab, images(machine.packages), state)
-            for machine in lab.machines.values()
+            machine.name: _service(machine, lab, images, state) for machine in lab.machines.values()
         },
         "networks": {network.name: _network(network, lab) for network in lab.networks},
         "volumes": {
-            volume.name: {"labels": _labels(lab)}
+            volume.name: _volume(volume, lab)
             for machine in lab.machines.values()
             for volume in machine.volumes
         },
@@ -45,8 +55,32 @@ def render(lab: Lab, images: Images, state: str) -> bytes:
     return (header + "\n".join(_yaml(document)) + "\n").encode()
 
 
-def _service(machine: Machine, lab: Lab, image: str, state: str) -> dict[str, Any]:
+def shapes(lab: Lab, images: Images, state: str) -> dict[str, str]:
+    """Of each machine a digest of all that no running container can change: not its limits."""
+    machines = lab.machines.values()
+    return {m.name: _service(m, lab, images, state)["labels"][SHAPE] for m in machines}
+
+
+def device(lab: str, volume: str) -> str:
+    """The block device below a volume of bounded size: a name of its own, whichever it is."""
+    return f"/dev/{LABEL}/{project(lab)}_{volume}"
+
+
+def _service(machine: Machine, lab: Lab, images: Images, state: str) -> dict[str, Any]:
+    definition = _fixed(machine, lab, machine.image or images(machine.packages), state)
+    text = json.dumps(definition, sort_keys=True)
+    definition["labels"][SHAPE] = hashlib.sha256(text.encode()).hexdigest()[:16]
     limits = machine.limits
+    return definition | {
+        "mem_limit": limits.memory,
+        "memswap_limit": limits.memory,
+        "cpus": limits.cpus,
+        "pids_limit": limits.processes,
+    }
+
+
+def _fixed(machine: Machine, lab: Lab, image: str, state: str) -> dict[str, Any]:
+    """A machine's definition without its limits."""
     definition: dict[str, Any] = {
         "image": image,
         "pull_policy": "never",
@@ -54,10 +88,6 @@ def _service(machine: Machine, lab: Lab, image: str, state: str) -> dict[str, An
         "cap_drop": ["ALL"],
         "cap_add": sorted({"KILL", "SETGID", "SETUID"} | machine.capabilities),
         "security_opt": ["no-new-privileges:true"],
-        "mem_limit": limits.memory,
-        "memswap_limit": limits.memory,
-        "cpus": limits.cpus,
-        "pids_limit": limits.processes,
         "stop_grace_period": "10s",
         "restart": "unless-stopped",
         "tmpfs": ["/run:exec,mode=755,size=32m", *machine.tmpfs],
@@ -82,9 +112,21 @@ def _service(machine: Machine, lab: Lab, image: str, state: str) -> dict[str, An
             f"{LABEL}.state": state,
         },
     }
+    if machine.isolation != "runc":
+        definition["runtime"] = RUNTIMES[machine.isolation]
+    if machine.sysctls:
+        definition["sysctls"] = dict(machine.sysctls)
     if machine.ports:
         definition["ports"] = [text for port in machine.ports for text in _published(port, lab)]
     return definition
+
+
+def _volume(volume: Volume, lab: Lab) -> dict[str, Any]:
+    """A volume; one of bounded size is a file system of its own on a block device."""
+    if not volume.size:
+        return {"labels": _labels(lab)}
+    options = {"type": "ext4", "device": device(lab.name, volume.name), "o": "nodev,nosuid"}
+    return {"driver": "local", "driver_opts": options, "labels": _labels(lab)}
 
 
 def _labels(lab: Lab) -> dict[str, str]:
@@ -99,21 +141,36 @@ def _published(port: Port, lab: Lab) -> Iterable[str]:
 
 
 def _network(network: Network, lab: Lab) -> dict[str, Any]:
-    """A bridge whose machines have no way out.
+    """A bridge on which nothing is translated; see the two forms for what leads out of it."""
+    form = _outer(network, lab) if network.reachable else _routed(network, lab)
+    options = {"com.docker.network.bridge.enable_ip_masquerade": "false"}
+    driver = {"driver": "bridge", "driver_opts": options | form.pop("driver_opts", {})}
+    return driver | form | {"labels": _labels(lab)}
 
-    Nothing is translated, and the default gateway of the machines is an address that nobody
-    has: a packet for elsewhere ends on the bridge. The host keeps an address there, because
-    published ports need one. A public lab answers strangers, so it keeps the real gateway.
+
+def _outer(network: Network, lab: Lab) -> dict[str, Any]:
+    """A segment where the host has an address, which published ports need.
+
+    The default gateway of its machines is an address that nobody has: a packet for elsewhere
+    ends on the bridge. A public lab answers strangers, so it keeps the real gateway.
     """
     hosts = ipaddress.IPv4Network(network.subnet)
     pool: dict[str, Any] = {"subnet": network.subnet, "gateway": str(hosts[1])}
     if not lab.publishing.public:
         pool["aux_addresses"] = {"DefaultGatewayIPv4": str(hosts[-2])}
+    return {"ipam": {"config": [pool]}}
+
+
+def _routed(network: Network, lab: Lab) -> dict[str, Any]:
+    """A segment behind a machine of the lab that routes; the host has no address there.
+
+    The engine publishes the ports of a machine on several networks on the one whose name comes
+    first, and sends it out there: so this name stands behind that of every outer one.
+    """
     return {
-        "driver": "bridge",
-        "driver_opts": {"com.docker.network.bridge.enable_ip_masquerade": "false"},
-        "ipam": {"config": [pool]},
-        "labels": _labels(lab),
+        "name": f"{project(lab.name)}_routed-{network.name}",
+        "driver_opts": {"com.docker.network.bridge.inhibit_ipv4": "true"},
+        "ipam": {"config": [{"subnet": network.subnet, "gateway": network.gateway}]},
     }
 
 

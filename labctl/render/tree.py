@@ -6,7 +6,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MANIFEST = "/etc/labctl/manifest"
 
@@ -32,10 +32,14 @@ Files = Mapping[str, Entry]
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """All rendered files by machine and absolute path, and the Compose file over them."""
+    """All rendered files by machine and absolute path, and the Compose file over them.
+
+    ``shapes`` tell machines' containers apart in all but their limits.
+    """
 
     machines: Mapping[str, Files]
     compose: bytes
+    shapes: Mapping[str, str] = field(default_factory=dict)
 
 
 def manifest(files: Files) -> bytes:

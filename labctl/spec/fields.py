@@ -146,6 +146,42 @@ class Memory(Type):
 
 
 @dataclass(frozen=True)
+class Disk(Memory):
+    """An amount of disk, written as one of memory."""
+
+    def read(self, text: str) -> int:
+        try:
+            return super().read(text)
+        except Wrong as wrong:
+            raise Wrong(
+                wrong.message.replace("memory", "disk"), "from 16M on, for example 64M"
+            ) from None
+
+    def words(self) -> str:
+        return "amount of disk, for example `64M`"
+
+
+@dataclass(frozen=True)
+class Rate(Type):
+    """A rate of data: a number and K, M or G (powers of 1000), in bits per second."""
+
+    def read(self, text: str) -> int:
+        match = re.fullmatch(r"([0-9]{1,6})\s?([KMG])(?:bit(?:/s)?)?", text, re.IGNORECASE)
+        if not match:
+            raise Wrong(f"{quoted(text)} is not a rate of bits per second", "for example 10M")
+        value = int(match[1]) * {"K": 10**3, "M": 10**6, "G": 10**9}[match[2].upper()]
+        if not 10**5 <= value <= 10**11:
+            raise Wrong(f"{quoted(text)} is no rate that can be kept", "from 100K to 100G")
+        return value
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "pattern": "^[0-9]{1,6} ?[KMGkmg](?:[Bb]it(?:/s)?)?$"}
+
+    def words(self) -> str:
+        return "bits per second, for example `10M`"
+
+
+@dataclass(frozen=True)
 class Cpus(Type):
     """A share of processors, in processors."""
 

@@ -11,6 +11,7 @@ from labctl.spec.fields import (
     Choice,
     ContentFile,
     Cpus,
+    Disk,
     Doc,
     Domain,
     HostLabel,
@@ -20,6 +21,7 @@ from labctl.spec.fields import (
     Memory,
     Name,
     Port,
+    Rate,
     Subnet,
     Switch,
     Table,
@@ -37,6 +39,12 @@ class ServiceKeys:
     cpus: Annotated[float, Cpus(), Doc("processors of its machine; 1")] = 0
     processes: Annotated[
         int, Integer(8, 10_000), Doc("processes of its machine; what the kind needs")
+    ] = 0
+    disk: Annotated[
+        int, Disk(), Doc("disk for each of its directories with data; what the host has")
+    ] = 0
+    bandwidth: Annotated[
+        int, Rate(), Doc("bandwidth of its machine, in each direction; what the host has")
     ] = 0
 
 
@@ -60,6 +68,11 @@ class SiteKeys:
         Choice("redirect", "serve", "refuse"),
         Doc("what plain HTTP gets: a redirect to HTTPS, the site too, or a refusal"),
     ] = "redirect"
+    replicas: Annotated[
+        int,
+        Integer(1, 16),
+        Doc("on vps: how many servers run its service behind the front, sharing its data"),
+    ] = 1
     inside: Annotated[
         bool,
         Switch(),
@@ -144,6 +157,15 @@ class PlatformsKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class DutyKeys:
+    """Who has to care for something on each platform, in words."""
+
+    bare_metal: Annotated[str, Text(160), Doc("who does it for a server of one's own")] = ""
+    vps: Annotated[str, Text(160), Doc("who does it for virtual servers of a provider")] = ""
+    on_premise: Annotated[str, Text(160), Doc("who does it in a company's own network")] = ""
+
+
+@dataclass(frozen=True, slots=True)
 class LabKeys:
     """Keys at the top of a lab file."""
 
@@ -174,6 +196,11 @@ class LabKeys:
         PlatformsKeys,
         Doc("what each way of deploying it needs, or why it cannot be"),
     ] = field(default_factory=PlatformsKeys)
+    responsibilities: Annotated[
+        Mapping[str, DutyKeys],
+        Table(Text(60), DutyKeys),
+        Doc("who does what on each platform, as text: shown by `labctl compare`, not measured"),
+    ] = field(default_factory=dict)
 
 
 def documented() -> Iterator[tuple[str, type[Any]]]:
@@ -186,3 +213,4 @@ def documented() -> Iterator[tuple[str, type[Any]]]:
     yield "bare-metal", BareMetalKeys
     yield "vps", VpsKeys
     yield "on-premise", OnPremiseKeys
+    yield "responsibility", DutyKeys

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,14 @@ from labctl.spec.document import Mapping as MappingNode
 from labctl.spec.document import Node, Scalar
 from labctl.spec.document import Sequence as SequenceNode
 from labctl.spec.fields import HostLabel, Kind, Name
-from labctl.spec.keys import ExposeKeys, LabKeys, PlatformsKeys, ServiceKeys, SiteKeys
+from labctl.spec.keys import (
+    DutyKeys,
+    ExposeKeys,
+    LabKeys,
+    PlatformsKeys,
+    ServiceKeys,
+    SiteKeys,
+)
 from labctl.spec.problems import InvalidLab, Mark, Problem, nearest, shown
 from labctl.spec.reader import Reader, fields_of, is_wrong, made
 
@@ -49,6 +56,7 @@ class SiteSpec:
     config_source: str
     source: str
     inside: bool = False
+    replicas: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ class Spec:
     broken: frozenset[str] = frozenset()
     platform: PlatformName = "vps"
     platforms: PlatformsKeys = field(default_factory=PlatformsKeys)
+    duties: Mapping[str, DutyKeys] = field(default_factory=dict)
 
     def on(self, platform: PlatformName) -> Any:
         """What the lab file says about a platform."""
@@ -102,7 +111,8 @@ def read(data: bytes, file: str, folder: Path, name: str = "") -> tuple[Spec, Re
     return replace(spec, domain=spec.domain or f"{spec.name}.test"), reader
 
 
-_SINGLE = ("lab", "title", "domain", "subnet", "platform", "platforms")
+LIMITS = tuple(field.name for field in fields(Limits))
+_SINGLE = ("lab", "title", "domain", "subnet", "platform", "platforms", "responsibilities")
 
 
 class _Lab:
@@ -138,6 +148,7 @@ class _Lab:
             broken=frozenset(self.broken),
             platform="vps" if is_wrong(values["platform"]) else values["platform"],
             platforms=PlatformsKeys() if is_wrong(values["platforms"]) else values["platforms"],
+            duties={} if is_wrong(values["responsibilities"]) else values["responsibilities"],
         )
 
     def sites(self, root: MappingNode) -> Iterator[SiteSpec]:
@@ -234,7 +245,7 @@ class _Lab:
             if found is None:
                 return None
             files = found
-        limits = {key: keys[key] for key in ("memory", "cpus", "processes") if keys[key]}
+        limits = {key: keys[key] for key in LIMITS if keys[key]}
         return ServiceSpec(
             name,
             kind,
@@ -298,6 +309,7 @@ class _Lab:
             config_source=f"{self.folder}/{keys.config}" if keys.config else "",
             source=self.source(path),
             inside=keys.inside,
+            replicas=keys.replicas,
         )
 
     def source(self, path: tuple[str | int, ...]) -> str:

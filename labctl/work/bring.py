@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labctl.engines import api, compose
+from labctl.engines import api, compose, disks, isolation
 from labctl.engines.compose import Engine
 from labctl.engines.state import State
 from labctl.errors import LabctlError, Unsettled
@@ -15,6 +15,7 @@ from labctl.host import addresses, holders
 from labctl.keep import data_home
 from labctl.plan import Desired, Observation, Plan, Reset, plan
 from labctl.work.execute import Report, execute, wait
+from labctl.work.limiting import with_limits
 from labctl.work.session import Choices, Session, known_name, state_directory
 
 ATTEMPTS = 3  # where what was planned from changes meanwhile: a killed `down` that goes on
@@ -45,6 +46,7 @@ def make_plan(
     # without a container there is nothing to compare with, and asking Compose takes a while
     definitions = session.definitions if seen.machines else {}
     desired = Desired(session.lab, tree, definitions)
+    seen = with_limits(seen, desired, session)
     return Planned(session, seen, plan(desired, seen, resets(reset)))
 
 
@@ -122,6 +124,8 @@ def bring_up(
             try:
                 return _bring_up_once(target, choices, reset, engine, report, warn, fresh)
             except addresses.SubnetTaken:
+                if not engine.containers(state.directory.name):
+                    compose.down(state.directory.name, volumes=False)  # networks made before it
                 addresses.forget(state.directory.name, data_home())
             except Unsettled:
                 engine.settle(state.directory.name)
@@ -155,6 +159,7 @@ def _drop_data(planned: Planned) -> None:
         raise LabctlError(
             f"{name} is up: its data is in use", f"`labctl down {name}` drops it with all else", 2
         )
+    disks.detach(planned.session.name)
     compose.down(planned.session.name, volumes=True)
 
 
@@ -172,6 +177,8 @@ def wait_for_rest(planned: Planned, engine: Engine, report: Report) -> None:
 def check_host(planned: Planned, engine: Engine) -> None:
     """Refuse, before anything is touched, what the host cannot give; all of it at once."""
     troubles = list(_held_ports(planned))
+    isolations = {machine.isolation for machine in planned.session.lab.machines.values()}
+    troubles += isolation.problems(isolations)
     if not planned.seen.machines and not engine.has_network(planned.session.name):
         troubles += _overlaps(planned.session)
     if not troubles:
@@ -205,6 +212,8 @@ def _held_ports(planned: Planned) -> Iterable[str]:
 
 def _way_out(planned: Planned, troubles: Iterable[str]) -> str:
     """What to type instead."""
+    if any("isolation" in trouble for trouble in troubles):
+        return "leave `isolation` out of the lab file, or have the engine's administrator add it"
     if any("subnet" in trouble for trouble in troubles):
         return "say another subnet in the lab file, for example `subnet: 198.18.200.0/24`"
     exposed = {e.host for e in planned.session.expanded.expose}

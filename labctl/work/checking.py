@@ -18,8 +18,9 @@ def check(target: str, services: Iterable[str] = ()) -> tuple[runner.Result, ...
     session = Session(target, dry=True, running=True)
     lab = session.lab
     wanted = set(services)
-    for name in wanted - set(lab.services):
-        raise LabctlError(f"{lab.name} has no service '{name}'", nearest(name, lab.services), 2)
+    known = {*lab.services, *(check.service for check in lab.checks)}
+    for name in wanted - known:
+        raise LabctlError(f"{lab.name} has no service '{name}'", nearest(name, known), 2)
     containers = running(Engine(), lab.name)
     if not containers:
         raise LabctlError(f"{lab.name} is not up", f"`labctl up {target}` brings it up")

@@ -13,13 +13,16 @@ from labctl.engines.api import Finished
 from labctl.engines.compose import Engine
 from labctl.engines.dockerfile import own_recipe, reference
 from labctl.errors import LabctlError, Unsettled
+from labctl.model import Lab
 from labctl.parallel import each
-from labctl.plan import Change, Plan
+from labctl.plan import Action, Change, Plan
 from labctl.render.compose import LABEL
 from labctl.render.tree import Files
+from labctl.work import limiting, ssh_access
 from labctl.work.session import Session, write_settings
 
 READY_SECONDS = 60
+_STARTS: tuple[Action, ...] = ("create", "recreate", "start")
 Report = Callable[[str, str], None]
 _PATH = re.compile(r"(/[\w.@+\-/]+)(?:\"?(?::|, line )(\d+))?")
 
@@ -34,31 +37,67 @@ def execute(session: Session, plan: Plan, engine: Engine, report: Report) -> Non
     ``report`` is told a machine's name and what is happening to it. LabctlError when a daemon
     refuses its files, or does not answer in time.
     """
-    started = plan.of("create", "recreate", "start")
-    updated = plan.of("update")
+    if plan.of(*_STARTS):
+        build_images(session, engine, report)
+    limiting.prepare(session, plan)
     if plan.replaces:
         report("lab", f"leaving {plan.replaces}")
         compose.down(session.name, volumes=False)
         session.state.remove_machines()
-    write(session, started, updated)
+    write(session, plan)
+    for changes in rounds(session.lab, plan):
+        _round(session, changes, engine, report)
+    if plan.of("remove"):
+        for change in plan.of("remove"):
+            report(change.machine, "removing")
+        compose.remove_others(session.name, session.state.compose_file)
+        learn_definitions(session, engine)
+
+
+def rounds(lab: Lab, plan: Plan) -> Iterable[tuple[Change, ...]]:
+    """What is done together: everything, but replicas that are there one after the other."""
+    numbered: dict[int, list[Change]] = {}
+    for change in plan.of(*_STARTS, "resize", "update"):
+        live = change.action == "resize" and not change.off
+        at_once = change.action in ("create", "start") or live
+        number = 1 if at_once else lab.machines[change.machine].replica
+        numbered.setdefault(number, []).append(change)
+    return (tuple(numbered[number]) for number in sorted(numbered))
+
+
+def _round(session: Session, changes: tuple[Change, ...], engine: Engine, report: Report) -> None:
+    """Start, change and wait for some machines at the same time."""
+    started = [change for change in changes if change.action in _STARTS]
+    updated = tuple(change for change in changes if change.action == "update")
     if started:
-        build_images(session, engine, report)
-    if plan.empty:
-        return
-    if started or plan.of("remove"):
-        for change in (*started, *plan.of("remove")):
-            report(change.machine, {"remove": "removing"}.get(change.action, "starting"))
-        start(session, started, engine)
+        for change in started:
+            report(change.machine, "starting")
+        start(session, started)
         learn_definitions(session, engine)
     containers = running(engine, session.name)
-    _all_there([*started, *updated], containers)
-    touched = {
-        change.machine: containers[change.machine]
-        for change in (*started, *updated)
-        if change.machine in containers
-    }
+    _all_there(changes, containers)
+    limiting.started(session, {c.machine: containers[c.machine] for c in started})
+    resize([c for c in changes if c.action == "resize"], session, containers, engine, report)
     apply(session, updated, containers, engine, report)
+    touched = {change.machine: containers[change.machine] for change in changes}
     wait(touched, engine, report, {change.machine for change in started})
+
+
+def resize(
+    changes: Iterable[Change],
+    session: Session,
+    containers: Mapping[str, str],
+    engine: Engine,
+    report: Report,
+) -> None:
+    """Change the limits of running machines; those switched off for it answer again after it."""
+    off = {}
+    for change in changes:
+        report(change.machine, "resizing")
+        limiting.resize(session, change, containers[change.machine])
+        if change.off:
+            off[change.machine] = containers[change.machine]
+    wait(off, engine, report, off)
 
 
 def _all_there(changes: Iterable[Change], containers: Mapping[str, str]) -> None:
@@ -70,13 +109,14 @@ def _all_there(changes: Iterable[Change], containers: Mapping[str, str]) -> None
         )
 
 
-def write(session: Session, started: Iterable[Change], updated: Iterable[Change]) -> None:
+def write(session: Session, plan: Plan) -> None:
     """Put the files in place that the machines will look for."""
     state = session.state
     state.prepare()
     write_settings(state, session.settings)
     state.write_compose(session.tree.compose)
-    changing = {change.machine: change for change in updated}
+    ssh_access.write(session)
+    changing = {change.machine: change for change in plan.of("update")}
     for name, files in session.tree.machines.items():
         if name not in changing:
             state.write_machine(name, files)
@@ -105,15 +145,20 @@ def build_images(session: Session, engine: Engine, report: Report) -> None:
     images.build(engine.client, wanted, recipe, tell)
 
 
-def start(session: Session, changes: Iterable[Change], engine: Engine) -> None:
+def start(session: Session, changes: Iterable[Change]) -> None:
     """Let Compose create and start machines."""
-    names = [change.machine for change in changes]
-    compose.up(session.name, session.state.compose_file, names or session.lab.machines)
+    groups: dict[bool, list[str]] = {}
+    for change in changes:
+        groups.setdefault(change.action == "start", []).append(change.machine)
+    for as_they_are, names in groups.items():
+        compose.up(session.name, session.state.compose_file, names, as_they_are)
 
 
 def learn_definitions(session: Session, engine: Engine) -> None:
     """Remember Compose's hashes of the definitions, which it has just put on the containers."""
     hashes = engine.definitions(session.name)
+    if limiting.noted(session):  # their labels tell of limits that they had
+        return
     if set(hashes) == set(session.lab.machines):
         session.state.write_definitions(session.tree.compose, hashes)
 

@@ -140,6 +140,10 @@ class Session:
         self.earlier = read_settings(self.state)
         platform = choices.on or (self.earlier.platform if self.earlier else None)
         self.expanded = expand(spec, reader, platform)
+        if self.expanded.platform == "vps":
+            from labctl.work.provider_book import read_book
+
+            self.expanded = replace(self.expanded, book=read_book(self.name))
         before = self.earlier.publishing if self.earlier else Publishing()
         before = replace(before, ipv6=addresses.has_ipv6_loopback())
         said = {k: v for k in ("http", "https", "public") if (v := getattr(choices, k)) is not None}
@@ -161,6 +165,7 @@ class Session:
             data_home(),
             up=self.earlier is not None,
             write=not self.dry,
+            others=lambda: _engine_subnets(self.name),
         )
         return platform.place(self.expanded, subnets, self.settings.publishing)
 
@@ -199,11 +204,23 @@ class Session:
         return known
 
 
+def _engine_subnets(lab: str) -> list[str]:
+    """The subnets of the engine's networks, those of ``lab`` itself apart; none without engine."""
+    from labctl.engines import api
+
+    try:
+        return [subnet for subnet, owner in api.subnets() if owner != lab]
+    except LabctlError:
+        return []
+
+
 def wants(lab: Lab) -> Iterable[Want]:
-    """Everything that the lab's services want kept."""
+    """Everything that the lab's services and machines want kept."""
     for service in lab.services.values():
         yield from service.expansion.wants
         yield from service.expansion.accounts
+    for machine in lab.machines.values():
+        yield from machine.wants
 
 
 def _relative(path: Path) -> Path:

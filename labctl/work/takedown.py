@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from labctl import keep
-from labctl.engines import compose
+from labctl.engines import compose, disks
 from labctl.engines.compose import Engine
 from labctl.engines.state import State
 from labctl.errors import LabctlError
 from labctl.host import addresses
 from labctl.keep import data_home, lab_home
 from labctl.render.compose import LABEL, project
+from labctl.work import provider_snapshots
 from labctl.work.session import Session, state_directory
 
 _PROJECT = "com.docker.compose.project"
@@ -41,6 +42,7 @@ def take_down(target: str, keep_data: bool, purge: bool) -> Done:
     with state.locked():
         before = _count(lab, engine)
         if any(before.values()):
+            disks.detach(lab)
             compose.down(lab, volumes=not keep_data)
             _remove_strays(lab, engine, keep_data)
         state.remove()
@@ -100,7 +102,9 @@ def _remove_strays(lab: str, engine: Engine, keep_data: bool) -> None:
 
 def _keep(lab: str, everything: bool) -> list[str]:
     home = lab_home(lab)
+    provider_snapshots.leave(lab)
     if everything:
+        provider_snapshots.forget(lab)
         keep.purge(home)
         addresses.forget(lab, data_home())
         return []

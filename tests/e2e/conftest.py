@@ -37,6 +37,17 @@ def lab1(home: Home) -> Iterator[OwnLab]:
 
 
 @pytest.fixture(scope="session")
+def company(home: Home) -> Iterator[OwnLab]:
+    """lab1 on-premise, up. Tests that share it leave it as they found it."""
+    lab = OwnLab(home, "lab1")
+    try:
+        lab.must("up", "--on", "on-premise")
+        yield lab
+    finally:
+        lab.remove()
+
+
+@pytest.fixture(scope="session")
 def ca(lab1: OwnLab) -> Path:
     """The root certificate of the shared lab1."""
     return lab1.authority()

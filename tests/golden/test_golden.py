@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from labctl.expand import expand
-from labctl.model import Lab
+from labctl.model import Lab, PlatformName
 from labctl.render.tree import Tree
 from labctl.spec.lab import read
 from labctl.spec.problems import InvalidLab
@@ -21,7 +21,13 @@ from tests.support import lab_at, tree_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-STACKS = ("hello", "lab1")
+# a stack on the platform that it names itself, or on another
+STACKS: dict[str, tuple[str, PlatformName | None]] = {
+    "hello": ("hello", None),
+    "lab1": ("lab1", None),
+    "lab1-bare-metal": ("lab1", "bare-metal"),
+    "lab1-on-premise": ("lab1", "on-premise"),
+}
 GOOD = sorted(path.parent.name for path in HERE.glob("good/*/lab.yml"))
 BAD = sorted(path.stem for path in HERE.glob("bad/*.yml"))
 # copied as it is, or made up by the tests: only named in the lists of files
@@ -41,10 +47,11 @@ def test_a_good_lab_becomes_these_files(case: str, update_golden: bool) -> None:
     compare(lab_at(folder / "lab.yml"), folder / "expected", update_golden)
 
 
-@pytest.mark.parametrize("stack", STACKS)
-def test_a_stack_becomes_these_files(stack: str, update_golden: bool) -> None:
-    lab = lab_at(Path("stacks") / stack / "lab.yml")
-    compare(lab, HERE / "good" / stack / "expected", update_golden)
+@pytest.mark.parametrize("case", STACKS)
+def test_a_stack_becomes_these_files(case: str, update_golden: bool) -> None:
+    stack, platform = STACKS[case]
+    lab = lab_at(Path("stacks") / stack / "lab.yml", platform)
+    compare(lab, HERE / "good" / case / "expected", update_golden)
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -26,7 +26,11 @@ class Load:
     def __enter__(self) -> Load:
         for thread in self._threads:
             thread.start()
-        self.some_more()
+        try:
+            self.some_more()
+        except AssertionError:
+            self._end.set()
+            raise
         return self
 
     def __exit__(

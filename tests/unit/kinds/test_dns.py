@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import jinja2
 import pytest
 
-from labctl.dns import zones
+from labctl.dns import views, zones
+from labctl.keep import serials
 from labctl.kinds import Scope, dns, resolver
 from labctl.model import (
     AddressOf,
@@ -23,6 +25,7 @@ from labctl.model import (
     Record,
     Service,
     Site,
+    Template,
 )
 from labctl.render import templates
 from labctl.spec.fields import Wrong
@@ -185,9 +188,167 @@ def test_resolver_knows_the_lab_only() -> None:
 
 
 def test_trust_anchors_for_delv() -> None:
-    text = zones.trust_anchors(lab(), KEPT)
+    text = zones.trust_anchors(views.of(lab())[0], KEPT)
     assert text.startswith("trust-anchors {\n")
     assert f'    "lab1.test." static-key 257 3 13 "{KEY.public}";\n' in text
+
+
+def company(own: Own | None = None) -> Lab:
+    """The lab behind a gateway, with an intranet, and a second resolver in the LAN."""
+    flat = lab(own)
+    places = {"front": "dmz", "dns": "dmz", "mail": "lan"}
+    machines = {
+        name: replace(
+            machine,
+            addresses={places[name]: f"{DMZ if places[name] == 'dmz' else LAN}.{number}"}
+            if name in places
+            else {"internet": f"198.18.7.{number}"},
+            public="198.18.7.5" if name in places else "",
+        )
+        for number, (name, machine) in enumerate(flat.machines.items(), 10)
+    }
+    gateway = {"internet": "198.18.7.5", "dmz": f"{DMZ}.253", "lan": f"{LAN}.253"}
+    machines |= {
+        "gateway": _machine("gateway", gateway),
+        "inside-dns": _machine("inside-dns", {"lan": f"{LAN}.30"}),
+        "intranet": _machine("intranet", {"lan": f"{LAN}.40"}),
+    }
+    second = replace(flat.services["resolver"], name="inside-dns", machine="inside-dns")
+    mail = flat.services["mail"]
+    mail = replace(mail, expansion=replace(mail.expansion, host_name="mail.lab1.test"))
+    services = {**flat.services, "inside-dns": second, "mail": mail,
+                "intranet": Service("intranet", "front", "intranet", None)}  # fmt: skip
+    staff = Site("staff", "www", ("staff.lab1.test",), inside=True, front="intranet")
+    networks = (
+        Network("internet", "198.18.7.0/24"),
+        Network("dmz", f"{DMZ}.0/24", private=True),
+        Network("lan", f"{LAN}.0/24", private=True),
+    )
+    return replace(flat, services=services, sites=(*SITES, staff), machines=machines,
+                   networks=networks)  # fmt: skip
+
+
+DMZ, LAN = "10.9.0", "10.9.1"
+
+
+def _machine(name: str, addresses: dict[str, str]) -> Machine:
+    return Machine(
+        name, (name,), frozenset(), frozenset(), addresses, f"{name}.hosts.lab1.test",
+        public="198.18.7.5",
+    )  # fmt: skip
+
+
+def zone(view: str, name: str = "lab1.test", own: Own | None = None) -> list[str]:
+    return lines(rendered("dns", company(own))[f"/etc/bind/zones/{view}/db.{name}"])
+
+
+def test_inside_every_machine_is_where_it_is() -> None:
+    inside = zone("inside")
+    for line in ("ns 300 IN A 10.9.0.11", "www 300 IN A 10.9.0.10", "mail 300 IN A 10.9.1.13",
+                 "staff 300 IN A 10.9.1.40", "gateway.hosts 300 IN A 198.18.7.5",
+                 "inside-dns.hosts 300 IN A 10.9.1.30"):  # fmt: skip
+        assert line in inside
+
+
+def test_outside_there_is_one_public_address_and_nothing_of_the_inside() -> None:
+    assert zone("outside")[3:] == [
+        "@ 300 IN NS ns",
+        "ns 300 IN A 198.18.7.5",
+        "www 300 IN A 198.18.7.5",
+        "@ 300 IN A 198.18.7.5",
+        "app 300 IN A 198.18.7.5",
+        "resolver.hosts 300 IN A 198.18.7.12",
+        "gateway.hosts 300 IN A 198.18.7.5",
+        "mail 300 IN A 198.18.7.5",
+        "@ 300 IN MX 10 mail",
+        'mail._domainkey 300 IN TXT "v=DKIM1; p=MIIB"',
+        "mail.hosts 60 IN A 198.18.7.5",
+    ]
+
+
+def test_own_records_tell_strangers_of_no_private_address() -> None:
+    own: Own = {
+        "db": {"A": ("10.9.1.99",), "TXT": ("the books",)},
+        "backup": {"A": ("192.168.7.1",)},
+        "both": {"A": ("10.9.1.98", "198.18.7.98")},
+        "old": {"CNAME": ("db",)},
+        "older": {"CNAME": ("old.lab1.test.",)},
+        "@": {"MX": ("20 backup", "30 both"), "TXT": ("for all",)},
+        "_x._tcp": {"SRV": ("0 1 5 db",)},
+        "child": {"NS": ("ns.child", "both")},
+        "ns.child": {"A": ("172.16.0.1",)},
+    }
+    inside, outside = zone("inside", own=own), zone("outside", own=own)
+    hidden = ("db", "backup", "old", "older", "_x._tcp", "ns.child")
+    for name in hidden:
+        assert [line for line in inside if line.startswith(f"{name} ")]
+    for line in outside:
+        assert not re.search(r"\b(10\.9|192\.168|172\.16)\.", line)
+        assert not set(line.split()) & {*hidden, "old.lab1.test."}
+    for line in ("both 300 IN A 198.18.7.98", "@ 300 IN MX 30 both", '@ 300 IN TXT "for all"',
+                 "child 300 IN NS both"):  # fmt: skip
+        assert line in outside
+
+
+def test_private_addresses_have_names_inside_only() -> None:
+    folders = {path for path in rendered("dns", company()) if "in-addr.arpa" in path}
+    assert {path for path in folders if path.startswith("/etc/bind/zones")} == {
+        "/etc/bind/zones/inside/db.0.9.10.in-addr.arpa",
+        "/etc/bind/zones/inside/db.1.9.10.in-addr.arpa",
+        "/etc/bind/zones/inside/db.7.18.198.in-addr.arpa",
+        "/etc/bind/zones/outside/db.7.18.198.in-addr.arpa",
+    }
+    for view in ("inside", "outside"):  # the address that mail comes from has the mail's name
+        rows = zone(view, "7.18.198.in-addr.arpa")
+        assert [row for row in rows if row.startswith("5 ")] == ["5 300 IN PTR mail.lab1.test."]
+
+
+def test_who_stands_inside_is_told_the_inside() -> None:
+    conf = rendered("dns", company())["/etc/bind/named.conf"]
+    inside, outside = conf.split('view "inside" {')[1].split('view "outside" {')
+    assert "match-clients { 127.0.0.0/8; 10.9.0.0/24; 10.9.1.0/24; };" in inside
+    assert "match-clients { any; };" in outside
+    assert (inside.count("zone "), outside.count("zone ")) == (4, 2)
+    files = re.findall(r'file "([^"]*)"', conf)
+    assert len(set(files)) == 6  # named signs each zone of each view in a file of its own
+
+
+def test_each_resolver_asks_from_where_it_stands() -> None:
+    placed = company()
+    outside = rendered("resolver", placed)["/etc/unbound/unbound.conf"]
+    assert "access-control: 198.18.7.0/24 allow\n" in outside
+    assert "stub-addr: 198.18.7.5\n" in outside
+    assert not re.search(r"10\.9\.", outside)
+    assert "9.10.in-addr.arpa" not in outside
+    found = resolver.files(placed.services["inside-dns"], placed, KEPT)
+    (inside,) = [templates.text(f.content) for f in found if isinstance(f.content, Template)]
+    for line in ("access-control: 10.9.0.0/24 allow", "access-control: 10.9.1.0/24 allow",
+                 "stub-addr: 10.9.0.11",
+                 'local-zone: "1.9.10.in-addr.arpa." transparent'):  # fmt: skip
+        assert f"    {line}\n" in inside
+
+
+def test_trust_anchors_name_no_private_zone_outside() -> None:
+    inside, outside = (zones.trust_anchors(view, KEPT) for view in views.of(company()))
+    assert "9.10.in-addr.arpa" in inside
+    assert "9.10.in-addr.arpa" not in outside
+    assert KEY.public in outside
+
+
+@pytest.mark.parametrize("change", ["public", "front", "inside", "private"])
+def test_a_change_of_either_view_is_a_new_serial(change: str) -> None:
+    before = after = company()
+    if change == "public":
+        moved = {n: replace(m, public="198.18.7.6") for n, m in before.machines.items()}
+        after = replace(before, machines=moved)
+    elif change == "private":
+        networks = tuple(replace(n, private=n.name == "lan") for n in before.networks)
+        after = replace(before, networks=networks)
+    else:
+        value: Any = {"front": "front", "inside": False}[change]
+        staff = replace(before.sites[-1], **{change: value})
+        after = replace(before, sites=(*before.sites[:-1], staff))
+    assert serials.digest_of(before, {}) != serials.digest_of(after, {})
 
 
 def said(own: Own) -> list[tuple[tuple[str | int, ...], str]]:

@@ -1,0 +1,103 @@
+"""``labctl experiment``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from labctl.cli import common
+from labctl.platforms import NAMES
+
+if TYPE_CHECKING:
+    from labctl.experiments import Figure
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    from labctl import experiments
+
+    parser.add_argument(
+        "name",
+        nargs="?",
+        metavar="NAME",
+        help=f"which: {', '.join(experiments.NAMES)}; without one, all are listed",
+    )
+    parser.add_argument(
+        "lab", nargs="?", metavar="LAB", help="on which lab; the one of this folder, or the only up"
+    )
+    parser.add_argument("--on", choices=NAMES, help="on which platform (the one that it is up on)")
+    parser.add_argument(
+        "--explain", action="store_true", help="say what it measures and how, and do nothing"
+    )
+    common.json_argument(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """List, explain or run."""
+    from labctl.cli.output import say_json
+    from labctl.cli.steps import Steps
+    from labctl.work.comparing import experiment
+    from labctl.work.which import the_lab
+
+    if options.name is None:
+        print(listed())
+        return 0
+    if options.explain:
+        print(explained(options.name))
+        return 0
+    target = options.lab or the_lab()
+    platform, figures = experiment(options.name, target, options.on, Steps())
+    if options.json:
+        say_json({"platform": platform, "figures": [as_json(figure) for figure in figures]})
+    else:
+        print(text(figures))
+    return 0
+
+
+def listed() -> str:
+    """All experiments."""
+    from labctl import experiments
+    from labctl.cli.output import table
+
+    rows = []
+    for name in experiments.NAMES:
+        module = experiments.load(name)
+        rows.append((name, module.TITLE, _NEEDS[module.NEEDS]))
+    return table(rows, ("EXPERIMENT", "MEASURES", "NEEDS"))
+
+
+_NEEDS = {
+    "paper": "the lab file",
+    "running": "a lab that is up, or makes one",
+    "own": "makes a lab of its own",
+}
+
+
+def explained(name: str) -> str:
+    """What an experiment measures and why, and its steps."""
+    from labctl import experiments
+    from labctl.cli.output import paint
+
+    module = experiments.load(name)
+    steps = [f"  {number}. {step}" for number, step in enumerate(module.STEPS, 1)]
+    parts = [
+        paint(module.TITLE, "bold"), module.__doc__.strip(), "Its steps:\n" + "\n".join(steps),
+        f"It needs: {_NEEDS[module.NEEDS]}. Its code: {module.__file__}",
+    ]  # fmt: skip
+    return "\n\n".join(parts)
+
+
+def text(figures: Iterable[Figure]) -> str:
+    """Figures as a table."""
+    from labctl.cli.output import table
+
+    rows = [(figure.title, figure.text, figure.note) for figure in figures]
+    return table(rows, ("FIGURE", "VALUE", "NOTE"))
+
+
+def as_json(figure: Figure) -> dict[str, Any]:
+    """One figure for scripts."""
+    from dataclasses import asdict
+
+    return asdict(figure)

@@ -1,0 +1,89 @@
+"""Be a bad neighbour, for a number of seconds: ``cpu``, ``memory`` or ``forks``.
+
+Standard input is the work: ``what`` and ``seconds``. It says ``full`` once it has what it can
+get. Every process of it has an alarm set before it does anything, and dies of it on its own: a
+machine that is full has no room for a process that would clean up.
+"""
+
+import json
+import mmap
+import os
+import signal
+import sys
+import time
+
+PART = 8 * 2**20  # bytes taken at a time
+PAUSE = 0.05  # seconds before trying again what the machine refuses
+
+
+def left(end):
+    return max(0.01, end - time.monotonic())
+
+
+def full():
+    os.write(1, b"full\n")
+
+
+def child(end):
+    """Fork; True in the child, which will not outlive the end. OSError where there is no room."""
+    if os.fork():
+        return False
+    signal.setitimer(signal.ITIMER_REAL, left(end))
+    return True
+
+
+def burn_processors(end):
+    for _ in range(8):
+        if child(end):
+            while True:
+                pass
+    full()
+
+
+def eat_memory(end):
+    """Take memory and use it; when the machine kills the one that does, start another."""
+    said = False
+    while time.monotonic() < end:
+        if child(end):
+            taken = []
+            while True:
+                try:
+                    part = mmap.mmap(-1, PART)
+                    for page in range(0, PART, 4096):
+                        part[page] = 1
+                    taken.append(part)
+                except OSError:
+                    time.sleep(PAUSE)
+        os.wait()  # until it is killed: by the machine, or by its alarm
+        if not said:
+            full()
+            said = True
+
+
+def fork_without_end(end):
+    said = False
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    first = os.getpid()
+    while time.monotonic() < end:
+        try:
+            child(end)  # parent and child both go on
+        except OSError:
+            if os.getpid() == first and not said:
+                full()
+                said = True
+            time.sleep(PAUSE)
+
+
+def main():
+    work = json.load(sys.stdin)
+    end = time.monotonic() + work["seconds"]
+    if os.getpgrp() != os.getpid():
+        os.setpgrp()
+    kinds = {"cpu": burn_processors, "memory": eat_memory, "forks": fork_without_end}
+    kinds[work["what"]](end)
+    time.sleep(left(end))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGKILL)
+
+
+main()

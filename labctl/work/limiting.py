@@ -1,0 +1,106 @@
+"""Limits made true: before machines start, when they have started, and while they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from labctl.engines import api, bandwidth, disks, limits
+from labctl.engines.limits import Note, Notes, read_notes
+from labctl.model import Limits, Machine, Volume
+from labctl.parallel import each
+from labctl.plan import Change, Desired, Observation, Plan, SeenMachine, same_shape
+from labctl.work.session import Session
+
+_STOP_SECONDS = 10
+
+
+def with_limits(seen: Observation, desired: Desired, session: Session) -> Observation:
+    """The observation with the limits that hold, of those machines where they may be others.
+
+    That is where the definition differs in limits alone, where labctl has changed limits since,
+    and where some are labctl's own to keep.
+    """
+    notes = read_notes(session.state.directory)
+    doubtful = [machine for machine in seen.machines.values() if _doubtful(machine, desired, notes)]
+    looked = each(lambda machine: _looked(machine, desired, notes), doubtful)
+    return replace(seen, machines={**seen.machines, **{one.name: one for one in looked}})
+
+
+def _doubtful(machine: SeenMachine, desired: Desired, notes: Notes) -> bool:
+    wanted = desired.lab.machines.get(machine.name)
+    if wanted is None or not same_shape(machine, desired):
+        return False
+    own = wanted.limits.bandwidth or wanted.limits.disk
+    changed = machine.definition != desired.definitions.get(machine.name)
+    return bool(own or changed or notes.of(machine.name, machine.container))
+
+
+def _looked(machine: SeenMachine, desired: Desired, notes: Notes) -> SeenMachine:
+    found = limits.of(machine.container, notes.of(machine.name, machine.container))
+    if not machine.running:  # the others are seen to when it starts
+        wanted = desired.lab.machines[machine.name].limits
+        found = replace(found, bandwidth=wanted.bandwidth, disk=wanted.disk)
+    return replace(machine, limits=found)
+
+
+def prepare(session: Session, plan: Plan) -> None:
+    """What has to be there before anything starts; LabctlError where the host cannot give it."""
+    machines = session.lab.machines
+    starting = [machines[c.machine] for c in plan.of("create", "recreate", "start")]
+    resized = [machines[c.machine] for c in plan.of("resize")]
+    if any(machine.limits.bandwidth for machine in (*starting, *resized)):
+        bandwidth.probe()
+    disks.attach(session.name, _volumes(starting))
+
+
+def _volumes(machines: Iterable[Machine]) -> list[Volume]:
+    """The volumes of some machines, each once: replicas share theirs."""
+    return list({volume.name: volume for m in machines for volume in m.volumes}.values())
+
+
+def started(session: Session, containers: Mapping[str, str]) -> None:
+    """Set for machines that have just started (name → container) what a start does not bring."""
+    notes = read_notes(session.state.directory)
+    for name, container in containers.items():
+        wanted = session.lab.machines[name].limits
+        if wanted.bandwidth or wanted.disk or notes.of(name, container):
+            _bound(name, container, wanted, notes)
+
+
+def _bound(name: str, container: str, wanted: Limits, notes: Notes) -> None:
+    start = limits.inspected(container)["State"]["StartedAt"]
+    before = notes.of(name, container)
+    known = before is not None and before.started == start
+    if wanted.bandwidth or (known and before is not None and before.bandwidth):
+        bandwidth.bound(container, wanted.bandwidth)
+    notes.write(name, Note(container, start, wanted.bandwidth, wanted.disk))
+
+
+def resize(session: Session, change: Change, container: str) -> None:
+    """Hold a container to the limits that its machine has now, switched off if that must be.
+
+    LabctlError with the engine's words where it refuses.
+    """
+    machine = session.lab.machines[change.machine]
+    notes = read_notes(session.state.directory)
+    if notes.of(machine.name, container) is None:
+        notes.write(machine.name, Note(container))
+    limits.update(machine.name, container, machine.limits)
+    if change.off:
+        api.call("POST", f"/containers/{container}/stop?t={_STOP_SECONDS}")
+        try:
+            disks.attach(session.name, machine.volumes)
+        finally:
+            api.call("POST", f"/containers/{container}/start")
+    if machine.limits.bandwidth or machine.limits.disk or _has_bandwidth(notes, machine.name):
+        _bound(machine.name, container, machine.limits, notes)
+
+
+def _has_bandwidth(notes: Notes, machine: str) -> bool:
+    return bool(notes.by_machine[machine].bandwidth)
+
+
+def noted(session: Session) -> bool:
+    """Whether limits of a machine were changed after its container was made."""
+    return bool(read_notes(session.state.directory).by_machine)
