@@ -47,13 +47,13 @@ def build(workspace: Workspace) -> None:
 class Generator:
     """A container on a lab's network that makes load; ``hosts`` are names it knows."""
 
-    def __init__(self, lab: BenchLab, hosts: Mapping[str, str]) -> None:
+    def __init__(self, lab: BenchLab, hosts: Mapping[str, str], network: str = "internet") -> None:
         self.container = lab.workspace.client.containers.run(
             IMAGE,
             detach=True,
             init=True,
-            name=f"{lab.project}-generator",
-            network=lab.network,
+            name=f"{lab.project}-generator-{network}",
+            network=f"{lab.project}_{network}",
             extra_hosts=dict(hosts),
             labels=[LABEL],
         )

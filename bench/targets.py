@@ -20,13 +20,17 @@ _SOA, _A = 6, 1
 _RECURSIVE = 0x0100  # the flag "recursion desired"
 
 
-def of_lab1(domain: str, addresses: Mapping[str, str]) -> list[Target]:
-    """The targets of a lab1 under ``domain`` whose machines have these addresses."""
-    return [
-        *_sites(domain, addresses["front"]),
-        *_mail(domain, addresses),
-        *_dns(domain, addresses),
-    ]
+FORWARDED = (25, 587, 993)  # mail ports that a gateway lets in
+
+
+def of_lab1(domain: str, addresses: Mapping[str, str], gateway: bool = False) -> list[Target]:
+    """The targets of a lab1 under ``domain`` whose services have these addresses.
+
+    Behind a ``gateway`` only the ports that it forwards can be asked from outside.
+    """
+    ports = FORWARDED if gateway else [port for _, _, port, _ in MAIL]
+    mail = (target for target in _mail(domain, addresses) if target["port"] in ports)
+    return [*_sites(domain, addresses["front"]), *mail, *_dns(domain, addresses)]
 
 
 def _target(name: str, transport: str, host: str, port: int, expect: str) -> Target:

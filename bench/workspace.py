@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -56,14 +56,17 @@ class Workspace:
         command = [str(LABCTL), *words]
         return run(command, environment=self.environment, check=check)
 
-    def lab(self, name: str, file: Path) -> BenchLab:
+    def lab(self, name: str, file: Path, platform: str = "") -> BenchLab:
         """A lab under a name and on ports of its own; it is not up yet."""
         self.names.append(name)
-        return BenchLab(self, name, file, *free_ports(2))
+        http, https = free_ports(2)
+        return BenchLab(self, name, file, http, https, platform)
 
     def lab1(self) -> Path:
         """A copy of lab1 that says its subnet: Compose alone must find it free again and again."""
         folder = self.folder / "lab1"
+        if folder.exists():
+            return folder
         shutil.copytree(ROOT / "stacks" / "lab1", folder)
         with open(folder / "lab.yml", "a") as file:
             file.write(f"subnet: {free_subnet()}\n")
@@ -73,12 +76,21 @@ class Workspace:
 class BenchLab:
     """One lab of the bench."""
 
-    def __init__(self, workspace: Workspace, name: str, file: Path, http: int, https: int) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        name: str,
+        file: Path,
+        http: int,
+        https: int,
+        platform: str = "",
+    ) -> None:
         self.workspace = workspace
         self.name = name
         self.file = file
         self.http = http
         self.https = https
+        self.platform = platform
 
     @property
     def project(self) -> str:
@@ -100,7 +112,8 @@ class BenchLab:
     def up_words(self) -> tuple[str, ...]:
         """What follows ``labctl`` to bring it up."""
         ports = ("--http", str(self.http), "--https", str(self.https))
-        return ("up", str(self.file), "--name", self.name, *ports)
+        where = ("--on", self.platform) if self.platform else ()
+        return ("up", str(self.file), "--name", self.name, *ports, *where)
 
     def up(self) -> None:
         self.workspace.labctl(*self.up_words)
@@ -112,13 +125,29 @@ class BenchLab:
         """The container of a machine, as the Docker SDK has it."""
         return self.workspace.client.containers.get(f"{self.project}-{machine}-1")
 
-    def addresses(self) -> dict[str, str]:
-        """Each machine's address, from the rendered Compose file."""
+    @property
+    def machines(self) -> Mapping[str, Any]:
+        """Its machines as the rendered Compose file has them."""
         rendered = yaml.safe_load((self.state / "compose.yaml").read_bytes())
+        found: Mapping[str, Any] = rendered["services"]
+        return found
+
+    def address(self, machine: str, network: str) -> str:
+        """A machine's address on one of its networks."""
+        return str(self.machines[machine]["networks"][network]["ipv4_address"])
+
+    def addresses(self) -> dict[str, str]:
+        """The address of each machine that is on the Internet itself."""
         return {
-            name: str(service["networks"]["internet"]["ipv4_address"])
-            for name, service in rendered["services"].items()
+            name: self.address(name, "internet")
+            for name, machine in self.machines.items()
+            if "internet" in machine["networks"]
         }
+
+    def seen_from_outside(self, machine: str) -> str:
+        """The address under which a visitor reaches what vps gives a machine of that name."""
+        found = self.addresses()
+        return next(found[name] for name in (machine, "server", "gateway") if name in found)
 
 
 def run(
@@ -140,9 +169,9 @@ def run(
 
 def free_subnet() -> str:
     """The last subnet of the pool without a route on the host; labctl takes the first."""
-    from labctl.host.addresses import POOL, conflict
+    from labctl.host.addresses import POOLS, conflict
 
-    subnets = [str(subnet) for subnet in POOL.subnets(new_prefix=24)]
+    subnets = [str(subnet) for subnet in POOLS["public"].subnets(new_prefix=24)]
     return next(subnet for subnet in reversed(subnets) if not conflict(subnet))
 
 

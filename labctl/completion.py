@@ -133,7 +133,7 @@ _labctl_complete() {
         _labctl_kind "${word%% *}"
     elif [[ $_labctl_typed == -* ]]; then
         _labctl_words "$options"
-    elif [[ -n $actions || -n $choices ]]; then
+    elif [[ -n $actions || ( -n $choices && ${#given[@]} -eq 0 ) ]]; then
         _labctl_words "$actions $choices"
     else
         local place=${#given[@]}

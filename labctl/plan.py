@@ -25,8 +25,9 @@ class SeenMachine:
 
     ``manifest`` are the lines that were applied last, by path; ``drift`` the paths changed by
     hand since; ``ready`` what each daemon answered ("ok", or why not). ``trouble`` says why a
-    running machine could not be looked at. ``shape`` tells its container from others in all but
-    limits; ``limits`` are what the engine holds it to, None where nobody asked.
+    running machine could not be looked at. ``made`` are the limits that its container was
+    made with; ``alike`` says that those are all in which its definition differs from what is
+    wanted, ``limits`` what the engine holds it to now, None where nobody asked.
     """
 
     name: str
@@ -38,7 +39,8 @@ class SeenMachine:
     drift: frozenset[str] = frozenset()
     ready: Mapping[str, str] = field(default_factory=dict)
     trouble: str = ""
-    shape: str = ""
+    made: Limits | None = None
+    alike: bool = False
     limits: Limits | None = None
 
 
@@ -156,16 +158,11 @@ def _container(name: str, machine: SeenMachine | None, desired: Desired) -> Chan
     """What happens to the container itself."""
     if machine is None:
         return Change(name, "create", "it does not exist yet")
-    if machine.definition != desired.definitions[name] and not same_shape(machine, desired):
+    if machine.definition != desired.definitions[name] and not machine.alike:
         return Change(name, "recreate", "its image, addresses, ports or rights have changed")
     if not machine.running:
         return Change(name, "start", "it is stopped")
     return None
-
-
-def same_shape(machine: SeenMachine, desired: Desired) -> bool:
-    """Whether a container could be what is wanted by a change of its limits alone."""
-    return bool(machine.shape) and machine.shape == desired.tree.shapes.get(machine.name)
 
 
 def _resize(machine: SeenMachine, desired: Desired) -> Iterable[Change]:

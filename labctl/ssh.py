@@ -1,7 +1,7 @@
 """SSH into machines: the server that each has, and the configuration of the host's client.
 
-Every machine has one but those of visitors. It waits for connections by a super-server that
-starts sshd for each: waiting costs next to nothing (docs/decisions.md).
+Every server has one; visitors' machines and workstations have none. A super-server waits for
+connections and starts sshd for each: waiting costs next to nothing (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -39,9 +39,15 @@ DAEMON = Daemon(
 )
 
 
-def wanted(services: Iterable[Service]) -> bool:
-    """Whether a machine with these services has SSH: not where all belong to visitors."""
-    return any(kinds.tier(service.kind) != "outside" for service in services)
+def wanted(services: Iterable[Service], company: bool) -> bool:
+    """Whether a machine with these services has SSH: not where all belong to visitors.
+
+    A ``company``'s own machine has it as soon as it serves anything, a workstation does not.
+    """
+    return any(
+        kinds.tier(service.kind) != "outside" or (company and service.expansion.ports)
+        for service in services
+    )
 
 
 def wants(machine: str) -> tuple[Want, ...]:

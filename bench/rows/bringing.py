@@ -64,10 +64,9 @@ class Bringing:
         self.unconfirmed: list[str] = []
         lab.up()
         shutil.copytree(lab.state, self.copy)
-        self.targets = targets.of_lab1(lab.domain, lab.addresses())
-        self.images = {
-            name: str(lab.container(name).attrs["Config"]["Image"]) for name in lab.addresses()
-        }
+        seen = {name: lab.seen_from_outside(name) for name in ("front", "mail", "dns", "resolver")}
+        self.targets = targets.of_lab1(lab.domain, seen, gateway="gateway" in lab.machines)
+        self.images = {name: str(machine["image"]) for name, machine in lab.machines.items()}
         self.probe()
         lab.down()
 

@@ -42,7 +42,7 @@ def memory(lab: BenchLab) -> Row:
 def shares(lab: BenchLab) -> dict[str, int]:
     """Bytes of PSS (proc_pid_smaps(5)) of all processes of each machine, its init too."""
     found = {}
-    for name in lab.addresses():
+    for name in lab.machines:
         top = lab.container(name).top(ps_args="-eo pid")
         found[name] = sum(pss(int(row[0])) for row in top["Processes"])
     return found
@@ -60,7 +60,7 @@ def pss(process: int) -> int:
 
 def disk(lab: BenchLab) -> Row:
     """The layers of all machines' images, each counted once."""
-    images = {str(lab.container(name).attrs["Config"]["Image"]) for name in lab.addresses()}
+    images = {str(lab.container(name).attrs["Config"]["Image"]) for name in lab.machines}
     layers: dict[tuple[str, ...], int] = {}
     for image in images:
         layers |= chain(lab.workspace.client.images.get(image).history())

@@ -102,6 +102,7 @@ def as_json(found: Comparison) -> dict[str, Any]:
     return {
         "lab": found.lab,
         "title": found.title,
+        "host": found.host,
         "platforms": [
             {"name": c.platform, "seconds": c.seconds, "troubles": c.troubles}
             for c in found.columns

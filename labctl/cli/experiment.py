@@ -21,6 +21,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "name",
         nargs="?",
         metavar="NAME",
+        choices=experiments.NAMES,
         help=f"which: {', '.join(experiments.NAMES)}; without one, all are listed",
     )
     parser.add_argument(

@@ -110,20 +110,14 @@ def _told(view: View, kept: Kept, ttl: int) -> list[tuple[str, list[Row]]]:
     groups = [(title, list(rows)) for title, rows in _forward(view, kept, ttl)]
     if not view.outside:
         return groups
-    inner = views.of(view.lab)[0]
-    hosts = _hosts(_forward(inner, kept, ttl))
-    while True:
-        told = [
-            (title, [row for row in rows if row.type != "A" or view.tells(row.data)])
-            for title, rows in groups
-        ]
-        hidden = hosts - _hosts(told)
-        groups = [
-            (title, [row for row in rows if not _names(row, view.lab.domain) & hidden])
-            for title, rows in told
-        ]
-        if _hosts(groups) == _hosts(told):
-            return groups
+    domain = view.lab.domain
+    hosts = _hosts(_forward(views.of(view.lab)[0], kept, ttl))
+    groups = [(t, [r for r in rows if r.type != "A" or view.tells(r.data)]) for t, rows in groups]
+    named = {name for _, rows in groups for row in rows for name in _names(row, domain)}
+    while hidden := named & (hosts - _hosts(groups)):  # without its target an alias goes as well
+        groups = [(t, [r for r in rows if not _names(r, domain) & hidden]) for t, rows in groups]
+        named -= hidden
+    return groups
 
 
 def _hosts(groups: Iterable[tuple[str, Iterable[Row]]]) -> set[str]:

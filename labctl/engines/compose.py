@@ -21,7 +21,7 @@ from labctl.errors import LabctlError, Unsettled
 from labctl.host.addresses import SubnetTaken
 from labctl.parallel import each
 from labctl.plan import Observation, SeenMachine
-from labctl.render.compose import LABEL, SHAPE, project
+from labctl.render.compose import LABEL, LIMITS, limits_from, project
 
 if TYPE_CHECKING:
     import docker
@@ -88,7 +88,7 @@ class Engine:
             container=container["Id"],
             running=running,
             definition=labels.get(_CONFIG_HASH, ""),
-            shape=labels.get(SHAPE, ""),
+            made=limits_from(labels.get(LIMITS, "")),
         )
         if not running:
             return seen

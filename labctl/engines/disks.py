@@ -36,15 +36,20 @@ if [ "$before" -gt "$size" ]; then
     echo "a disk of $before bytes cannot shrink to $size" >&2
     exit 1
 fi
-loop=$(losetup --noheadings --output NAME --associated "$image" | head -n 1)
-[ -n "$loop" ] || loop=$(losetup --find --show "$image")
+loops() { losetup --noheadings --output NAME --associated "$image"; }
 if [ "$before" -lt "$size" ]; then
-    e2fsck -fp "$loop" >/dev/null || [ $? -eq 1 ]
+    for loop in $(loops); do losetup --detach "$loop"; done
+    if [ -n "$(loops)" ]; then
+        echo "a disk that is in use cannot grow" >&2
+        exit 1
+    fi
+    e2fsck -fp "$image" >/dev/null || [ $? -eq 1 ]
     truncate -s "$size" "$image"
-    losetup --set-capacity "$loop"
-    resize2fs "$loop" >/dev/null 2>&1
+    resize2fs "$image" >/dev/null 2>&1
     echo "$size" >"$image.size"
 fi
+loop=$(loops | head -n 1)
+[ -n "$loop" ] || loop=$(losetup --find --show "$image")
 mkdir -p "${name%/*}"
 ln -sfn "$loop" "$name"
 """
@@ -60,7 +65,7 @@ for image in /disks/${2:-*}.img; do
     rm -f "$1${volume%.img}"
     [ -z "${2-}" ] || rm "$image" "$image.size"
 done
-rmdir --ignore-fail-on-non-empty "${1%/*}"
+rmdir "${1%/*}" 2>/dev/null || true # there may be other labs' disks, or none
 """
 
 
@@ -72,14 +77,11 @@ def _home(lab: str) -> str:
 def attach(lab: str, volumes: Iterable[Volume]) -> None:
     """Make what is missing below volumes of bounded size: image, file system, loop device.
 
-    One that is too small grows, where nobody has it mounted. LabctlError where the host cannot,
-    or where a volume is there already that has no bound.
+    One that is too small grows, where nobody has it mounted. LabctlError where the host cannot.
     """
     bounded = [volume for volume in volumes if volume.size]
     if not bounded:
         return
-    for volume in bounded:
-        _same_sort(lab, volume)
     body = {"Name": _home(lab), "Labels": _labels(lab)}
     api.call("POST", "/volumes/create", body)
     try:
@@ -115,14 +117,20 @@ def _helper(lab: str) -> Helper:
     return Helper(tools(), volumes=("/dev:/dev", f"{_home(lab)}:/disks"), devices=_LOOPS)
 
 
-def _same_sort(lab: str, volume: Volume) -> None:
-    """LabctlError where a volume is there that was made without a bound."""
-    found = _inspected(f"{project(lab)}_{volume.name}")
-    if found is not None and "device" not in (found.get("Options") or {}):
-        raise LabctlError(
-            f"the data of {volume.name} is on a volume without a limit, which cannot get one",
-            f"`labctl down {lab}` drops it, then `labctl up {lab}` makes one of that size",
-        )
+def check(lab: str, volumes: Iterable[Volume]) -> None:
+    """LabctlError where a volume is there already that was made of the other sort."""
+    for volume in volumes:
+        found = _inspected(f"{project(lab)}_{volume.name}")
+        if found is None:
+            continue
+        has = "device" in (found.get("Options") or {})
+        if has != bool(volume.size):
+            sorts = ("with a disk of its own", "without a limit")
+            was, wanted = sorts if has else reversed(sorts)
+            raise LabctlError(
+                f"the data in {volume.path} is on a volume {was}: it cannot become one {wanted}",
+                f"`labctl down {lab}` drops the data, `labctl up {lab}` then makes the other sort",
+            )
 
 
 def _inspected(volume: str) -> dict[str, Any] | None:

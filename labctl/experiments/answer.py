@@ -92,6 +92,4 @@ def _disk(bench: Bench) -> Figure:
     volumes = [v for v in used["Volumes"] or () if ours(v["Labels"])]
     data = sum(max(0, (v.get("UsageData") or {}).get("Size", 0)) for v in volumes)
     note = f"{number(layers / MIB)} MiB on machines, {number(data / MIB)} MiB in volumes"
-    return Figure(
-        "answer.disk", "disk of its own", (layers + data) / MIB, "MiB", "lower", note
-    )
+    return Figure("answer.disk", "disk of its own", (layers + data) / MIB, "MiB", "lower", note)

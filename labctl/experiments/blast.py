@@ -14,15 +14,17 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from labctl import kinds
+from labctl import kinds, webserver
 from labctl.experiments import Figure, Needs, some
 from labctl.experiments.apparatus.bench import Bench
 from labctl.model import File, Service, Template
 from labctl.render import templates
+from labctl.webserver import DAEMON as NGINX
 
 TITLE = "blast radius of a compromised service"
 NEEDS: Needs = "running"
 STEPS = (
+    "use every other service once by its checks, so that there is mail to be read",
     "list the files of the other services: rendered ones from the lab, their data from their disk",
     "as root on the application's machine, try to read each of them, and look at /proc",
     "from there, try to connect to every port on which another service answers",
@@ -36,7 +38,6 @@ TITLES = {
     "networks": "networks that it stands in",
 }
 _KEYS = (b"PRIVATE KEY-----", b"Private-key-format:")  # PEM; BIND (dnssec-keygen(8))
-_PATIENCE = 1.0
 
 
 def run(bench: Bench) -> Iterable[Figure]:
@@ -46,6 +47,8 @@ def run(bench: Bench) -> Iterable[Figure]:
         for key, title in TITLES.items():
             yield Figure(f"blast.{key}", title, None, note="the lab has no application")
         return
+    bench.say("using the other services once")
+    bench.failing([other.name for other in bench.others(victim)])
     bench.say(f"a shell as root where {victim.name} runs")
     rendered = dict(_rendered(bench, victim))
     keys = {path for path, content in rendered.items() if any(mark in content for mark in _KEYS)}
@@ -94,10 +97,21 @@ def _intrude(
     wanted = [(path, hashlib.sha256(content).hexdigest()) for path, content in rendered.items()]
     work = {
         "files": [*wanted, *((path, "") for path in data)],
-        "own": [daemon.name for daemon in victim.expansion.daemons],
+        "own": sorted(_own_daemons(bench, victim)),
     }
     seen: Mapping[str, Any] = bench.ask(victim.machine, "intruder", work)
     return seen
+
+
+def _own_daemons(bench: Bench, victim: Service) -> set[str]:
+    """The daemons of the broken machine that are no other service's."""
+    machine = bench.lab.machine_of(victim.name)
+    beside = [other for other in bench.others(victim) if other.machine == machine.name]
+    theirs = {daemon.name for other in beside for daemon in other.expansion.daemons}
+    theirs |= {NGINX.name for service in webserver.local_services(machine, bench.lab)
+               if service != victim}  # fmt: skip
+    own = {daemon.name for daemon in victim.expansion.daemons}
+    return {daemon.name for daemon in machine.daemons} - theirs | own
 
 
 def _ports(bench: Bench, victim: Service) -> Figure:
@@ -112,7 +126,7 @@ def _ports(bench: Bench, victim: Service) -> Figure:
                 names.setdefault((host, port), f"{other.name}:{port}/{word}")
     hosts = sorted({host for host, _ in names})
     ports = sorted({port for _, port in names})
-    work = {"hosts": hosts, "first": ports, "then": [], "patience": _PATIENCE, "parallel": 200}
+    work = {"hosts": hosts, "first": ports, "then": []}
     seen = bench.ask(victim.machine, "scanner", work)
     reached = {names[host, port] for host in hosts for port in seen[host]["open"]
                if (host, port) in names}  # fmt: skip

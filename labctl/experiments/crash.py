@@ -3,8 +3,8 @@
 Every site is asked steadily, each time by a new connection, while one thing after the other is
 killed: the daemon of the application, the nginx that sends the pages, and the machine on which
 the application runs, which is switched off and on again. A daemon is restarted by its machine's
-init; a machine has to boot. A site counts as stopped when a request of it failed, or when half
-a second passed between two answers; the time is that between the last answer before and the
+init; a machine has to boot. A site counts as stopped when a request of it failed, or when a
+second passed between two answers; the time is that between the last answer before and the
 first one after.
 """
 

@@ -28,7 +28,6 @@ STEPS = (
 # besides 1–1024: databases, remote desktops, web applications, directories, containers
 KNOWN = (1433, 1521, 2049, 2375, 2376, 3128, 3306, 3389, 5000, 5432, 5900, 5984, 6379, 6443,
          8000, 8001, 8080, 8443, 8888, 9000, 9090, 9200, 11211, 27017)  # fmt: skip
-PATIENCE, PARALLEL = 0.5, 200
 
 
 def run(bench: Bench) -> Iterable[Figure]:
@@ -69,8 +68,6 @@ def scan(bench: Bench, origin: Machine, listening: list[int]) -> Mapping[str, An
         "hosts": [address for server in others for address in server.addresses.values()],
         "first": first,
         "then": [port for port in range(1, 1025) if port not in first],
-        "patience": PATIENCE,
-        "parallel": PARALLEL,
     }
     found: Mapping[str, Any] = bench.ask(origin.name, "scanner", work)
     return found

@@ -45,7 +45,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
 
 _DAEMON = Daemon(
     name="squid",
-    run=("squid", "-N", "-f", CONFIG),
+    run=("squid", "-N", "-d", "1", "-f", CONFIG),
     user="proxy",
     # what Squid opens as its own user is the machine's log, which root has opened
     prepare=(("chmod", "o+w", "/dev/stdout"),),

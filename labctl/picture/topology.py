@@ -18,7 +18,8 @@ from labctl.picture.svg import Box, curve, label, rounded, valid
 _COLUMNS = 3
 _MACHINE_WIDTH, _GAP, _PAD, _MARGIN = 232, 12, 16, 20
 _TOP, _HEAD, _LINE, _BETWEEN = 64, 34, 17, 44
-_WIDTH = 2 * _MARGIN + 2 * _PAD + _COLUMNS * _MACHINE_WIDTH + (_COLUMNS - 1) * _GAP + _PAD * 2
+# two segments beside each other, with a column and with two
+_WIDTH = 2 * _MARGIN + 4 * _PAD + _COLUMNS * _MACHINE_WIDTH + (_COLUMNS - 1) * _GAP
 STYLE = """
 .topology{max-width:100%;height:auto}
 .topology text{font:13px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;
@@ -135,14 +136,15 @@ def _segment(lab: Lab, network: Network, layout: Layout, x: int, y: int, columns
     width = columns * _MACHINE_WIDTH + (columns - 1) * _GAP + 2 * _PAD
     if columns == _COLUMNS:
         width = _WIDTH - 2 * _MARGIN
+    wide = (width - 2 * _PAD - (columns - 1) * _GAP) // columns
     machines = _alone_on(lab, network)
     bottom = y + _HEAD
     for start in range(0, len(machines), columns):
         row = machines[start : start + columns]
         height = max(map(_machine_height, row))
         for number, machine in enumerate(row):
-            left = x + _PAD + number * (_MACHINE_WIDTH + _GAP)
-            layout.machines[machine.name] = Box(left, bottom, _MACHINE_WIDTH, height)
+            left = x + _PAD + number * (wide + _GAP)
+            layout.machines[machine.name] = Box(left, bottom, wide, height)
         bottom += height + _GAP
     bottom += _PAD - _GAP
     layout.segments[network.name] = Box(x, y, width, bottom - y)

@@ -80,7 +80,7 @@ def machine(
         packages |= webserver.PACKAGES
         capabilities |= webserver.CAPABILITIES
         daemons.append(webserver.DAEMON)
-    logs_in = ssh.wanted(services)
+    logs_in = ssh.wanted(services, company=bool(more.get("public")))
     if logs_in:
         packages |= ssh.PACKAGES
         capabilities |= ssh.CAPABILITIES

@@ -108,6 +108,7 @@ def place(expanded: Expanded, subnets: Mapping[str, str], publishing: Publishing
             services,
             {places[name]: addresses[places[name]][name]},
             expanded.domain,
+            machines.published(services, expanded, publishing) if places[name] == INTERNET else (),
             resolver=INSIDE_DNS if places[name] == LAN else machines.the(expanded, "resolver"),
             public="" if places[name] == INTERNET else public,
         )
@@ -155,8 +156,8 @@ def _with_forwards(expanded: Expanded) -> Expanded:
     listed = [(port, target(port, expanded.services)) for port in dict.fromkeys(options.forward)]
     forwards = [Forward(port, service.name, port) for port, service in listed if service]
     entries = _entries(expanded)
-    forwards += [Forward(entries[e], e.service, e.port) for e in expanded.expose
-                 if entries[e] not in {f.port for f in forwards}]  # fmt: skip
+    known = {forward.port for forward in forwards}
+    forwards += [Forward(p, e.service, e.port) for e, p in entries.items() if p not in known]
     made = gateways.Options(tuple(forwards), options.outgoing)
     gateway = replace(expanded.services[GATEWAY], options=made)
     return replace(expanded, services={**expanded.services, GATEWAY: gateway})
@@ -167,6 +168,8 @@ def _entries(expanded: Expanded) -> Mapping[ExposedPort, int]:
     listed = expanded.options.forward
     entries: dict[ExposedPort, int] = {}
     for exposed in expanded.expose:
+        if not _servable(expanded.services[exposed.service]):
+            continue
         service = target(exposed.port, expanded.services) if exposed.port in listed else None
         same = service is not None and service.name == exposed.service
         taken = {*listed, *entries.values()}
@@ -177,13 +180,12 @@ def _entries(expanded: Expanded) -> Mapping[ExposedPort, int]:
 
 def _published(expanded: Expanded, publishing: Publishing) -> Iterable[Port]:
     """The host's ports that lead to the gateway."""
-    for host, port, transport in (
-        (publishing.http, 80, "tcp"),
-        (publishing.https, 443, "tcp"),
-        (publishing.https, 443, "udp"),
-    ):
-        if port in expanded.options.forward:
-            yield Port(host, port, transport)  # type: ignore[arg-type]
+    web = (
+        Port(publishing.http, 80),
+        Port(publishing.https, 443),
+        Port(publishing.https, 443, "udp"),
+    )
+    yield from (port for port in web if port.container in expanded.options.forward)
     for exposed, entry in _entries(expanded).items():
         yield Port(exposed.host, entry)
         if exposed.port == 53:

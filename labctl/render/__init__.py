@@ -20,7 +20,7 @@ def render(lab: Lab, kept: Kept, images: compose.Images, state: str) -> Tree:
     that holds each machine's archive.
     """
     machines = {name: machine_files(machine, lab, kept) for name, machine in lab.machines.items()}
-    return Tree(machines, compose.render(lab, images, state), compose.shapes(lab, images, state))
+    return Tree(machines, compose.render(lab, images, state))
 
 
 def machine_files(machine: Machine, lab: Lab, kept: Kept) -> Files:

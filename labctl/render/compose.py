@@ -6,17 +6,16 @@ container for its definition only. Plain ``docker compose`` runs it too.
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from labctl.model import Isolation, Lab, Machine, Network, Port, Volume
+from labctl.model import Isolation, Lab, Limits, Machine, Network, Port, Volume
 
 Images = Callable[[frozenset[str]], str]
 LABEL = "hosting-labctl"
-SHAPE = f"{LABEL}.shape"
+LIMITS = f"{LABEL}.limits"
 # as the engine's administrator registers them, by the name that a lab file says
 RUNTIMES: Mapping[Isolation, str] = {
     "runc": "runc", "runsc": "runsc", "kata": "kata", "sysbox": "sysbox-runc",
@@ -55,39 +54,38 @@ def render(lab: Lab, images: Images, state: str) -> bytes:
     return (header + "\n".join(_yaml(document)) + "\n").encode()
 
 
-def shapes(lab: Lab, images: Images, state: str) -> dict[str, str]:
-    """Of each machine a digest of all that no running container can change: not its limits."""
-    machines = lab.machines.values()
-    return {m.name: _service(m, lab, images, state)["labels"][SHAPE] for m in machines}
-
-
 def device(lab: str, volume: str) -> str:
     """The block device below a volume of bounded size: a name of its own, whichever it is."""
     return f"/dev/{LABEL}/{project(lab)}_{volume}"
 
 
+def limits_text(limits: Limits) -> str:
+    """The limits that a container is made with, as its label says them."""
+    return f"{limits.memory} {limits.cpus:g} {limits.processes}"
+
+
+def limits_from(text: str) -> Limits | None:
+    """The limits that a label says; None where it says none."""
+    try:
+        memory, cpus, processes = text.split()
+        return Limits(int(memory), float(cpus), int(processes))
+    except ValueError:
+        return None
+
+
 def _service(machine: Machine, lab: Lab, images: Images, state: str) -> dict[str, Any]:
-    definition = _fixed(machine, lab, machine.image or images(machine.packages), state)
-    text = json.dumps(definition, sort_keys=True)
-    definition["labels"][SHAPE] = hashlib.sha256(text.encode()).hexdigest()[:16]
     limits = machine.limits
-    return definition | {
-        "mem_limit": limits.memory,
-        "memswap_limit": limits.memory,
-        "cpus": limits.cpus,
-        "pids_limit": limits.processes,
-    }
-
-
-def _fixed(machine: Machine, lab: Lab, image: str, state: str) -> dict[str, Any]:
-    """A machine's definition without its limits."""
     definition: dict[str, Any] = {
-        "image": image,
+        "image": machine.image or images(machine.packages),
         "pull_policy": "never",
         "hostname": machine.host_name,
         "cap_drop": ["ALL"],
         "cap_add": sorted({"KILL", "SETGID", "SETUID"} | machine.capabilities),
         "security_opt": ["no-new-privileges:true"],
+        "mem_limit": limits.memory,
+        "memswap_limit": limits.memory,
+        "cpus": limits.cpus,
+        "pids_limit": limits.processes,
         "stop_grace_period": "10s",
         "restart": "unless-stopped",
         "tmpfs": ["/run:exec,mode=755,size=32m", *machine.tmpfs],
@@ -108,6 +106,7 @@ def _fixed(machine: Machine, lab: Lab, image: str, state: str) -> dict[str, Any]
         "labels": {
             **_labels(lab),
             f"{LABEL}.machine": machine.name,
+            LIMITS: limits_text(limits),
             f"{LABEL}.platform": lab.platform,
             f"{LABEL}.state": state,
         },

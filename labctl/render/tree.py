@@ -6,7 +6,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 MANIFEST = "/etc/labctl/manifest"
 
@@ -32,14 +32,10 @@ Files = Mapping[str, Entry]
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """All rendered files by machine and absolute path, and the Compose file over them.
-
-    ``shapes`` tell machines' containers apart in all but their limits.
-    """
+    """All rendered files by machine and absolute path, and the Compose file over them."""
 
     machines: Mapping[str, Files]
     compose: bytes
-    shapes: Mapping[str, str] = field(default_factory=dict)
 
 
 def manifest(files: Files) -> bytes:

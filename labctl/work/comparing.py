@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from labctl import experiments
+from labctl.engines import api
 from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
 from labctl.experiments import Figure
@@ -54,13 +58,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A lab on several platforms, measured in one run."""
+    """A lab on several platforms, measured in one run; ``host`` says on what, in words."""
 
     target: str
     lab: str
     title: str
     columns: tuple[Column, ...]
-    rows: tuple[Row, ...] = field(default=())
+    rows: tuple[Row, ...] = ()
+    host: str = ""
 
     @property
     def platforms(self) -> tuple[PlatformName, ...]:
@@ -92,7 +97,18 @@ def compare(target: str, wanted: Sequence[PlatformName], say: Say) -> Comparison
     sessions = [Session(target, Choices(on=one), dry=True, running=True) for one in chosen]
     columns = tuple(_column(one, experiments.NAMES, say) for one in sessions)
     title = sessions[0].expanded.title if sessions else ""
-    return Comparison(target, session.name, title, columns, tuple(rows(columns)))
+    return Comparison(target, session.name, title, columns, tuple(rows(columns)), _host())
+
+
+def _host() -> str:
+    """What it was measured on (Engine API: GET /version)."""
+    version = json.loads(api.call("GET", "/version"))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{os.cpu_count()} processors, {memory:.0f} GiB of memory, "
+        f"Linux {version['KernelVersion']}, engine {version['Version']}, "
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def _not_refused(session: Session) -> tuple[PlatformName, ...]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from labctl.amounts import size
 from labctl.engines import api, bandwidth, disks, limits
 from labctl.engines.limits import Note, Notes, read_notes
+from labctl.errors import LabctlError
 from labctl.model import Limits, Machine, Volume
 from labctl.parallel import each
-from labctl.plan import Change, Desired, Observation, Plan, SeenMachine, same_shape
+from labctl.plan import Change, Desired, Observation, Plan, SeenMachine
 from labctl.work.session import Session
 
 _STOP_SECONDS = 10
@@ -22,18 +24,39 @@ def with_limits(seen: Observation, desired: Desired, session: Session) -> Observ
     and where some are labctl's own to keep.
     """
     notes = read_notes(session.state.directory)
-    doubtful = [machine for machine in seen.machines.values() if _doubtful(machine, desired, notes)]
+    machines = dict(seen.machines)
+    machines |= _alike(machines, desired, session)
+    doubtful = [machine for machine in machines.values() if _doubtful(machine, desired, notes)]
     looked = each(lambda machine: _looked(machine, desired, notes), doubtful)
-    return replace(seen, machines={**seen.machines, **{one.name: one for one in looked}})
+    return replace(seen, machines={**machines, **{one.name: one for one in looked}})
+
+
+def _alike(
+    machines: Mapping[str, SeenMachine], desired: Desired, session: Session
+) -> dict[str, SeenMachine]:
+    """The machines whose containers would be as wanted, had they been made with other limits.
+
+    Compose says so: it gives the lab with those limits the very hash that they carry.
+    """
+    other = {
+        machine.name: replace(wanted, limits=machine.made)
+        for machine in machines.values()
+        if (wanted := desired.lab.machines.get(machine.name)) and machine.made
+        if machine.definition != desired.definitions.get(machine.name)
+    }
+    if not other:
+        return {}
+    hashes = session.definitions_of(other)
+    alike = {name for name in other if machines[name].definition == hashes.get(name)}
+    return {name: replace(machines[name], alike=True) for name in alike}
 
 
 def _doubtful(machine: SeenMachine, desired: Desired, notes: Notes) -> bool:
     wanted = desired.lab.machines.get(machine.name)
-    if wanted is None or not same_shape(machine, desired):
+    if wanted is None:
         return False
     own = wanted.limits.bandwidth or wanted.limits.disk
-    changed = machine.definition != desired.definitions.get(machine.name)
-    return bool(own or changed or notes.of(machine.name, machine.container))
+    return bool(own or machine.alike or notes.of(machine.name, machine.container))
 
 
 def _looked(machine: SeenMachine, desired: Desired, notes: Notes) -> SeenMachine:
@@ -51,7 +74,24 @@ def prepare(session: Session, plan: Plan) -> None:
     resized = [machines[c.machine] for c in plan.of("resize")]
     if any(machine.limits.bandwidth for machine in (*starting, *resized)):
         bandwidth.probe()
-    disks.attach(session.name, _volumes(starting))
+    if any(machine.limits.disk for machine in resized):
+        disks.check(session.name, _volumes(resized))
+        _none_shrinks(session, resized)
+    if any(machine.limits.disk for machine in starting):
+        disks.check(session.name, _volumes(starting))
+        disks.attach(session.name, _volumes(starting))
+
+
+def _none_shrinks(session: Session, machines: Iterable[Machine]) -> None:
+    """LabctlError where a disk would have to become smaller than what is on it might be."""
+    notes = read_notes(session.state.directory).by_machine
+    for machine in machines:
+        has = notes[machine.name].disk if machine.name in notes else 0
+        if has > machine.limits.disk:
+            raise LabctlError(
+                f"{machine.name} has a disk of {size(has)}, which cannot shrink",
+                "say that size or a larger one; `labctl down` drops the disk with its data",
+            )
 
 
 def _volumes(machines: Iterable[Machine]) -> list[Volume]:

@@ -19,7 +19,7 @@ from labctl.engines.state import State, write_atomically
 from labctl.errors import LabctlError
 from labctl.host import addresses
 from labctl.keep import data_home, keep, lab_home
-from labctl.model import Kept, Lab, PlatformName, Publishing, Want
+from labctl.model import Kept, Lab, Machine, PlatformName, Publishing, Want
 
 if TYPE_CHECKING:
     from labctl.render.tree import Tree
@@ -202,6 +202,20 @@ class Session:
             if not self.dry and self.state.directory.is_dir():
                 self.state.write_definitions(self.tree.compose, known)
         return known
+
+    def definitions_of(self, machines: Mapping[str, Machine]) -> Mapping[str, str]:
+        """Compose's hashes of the definitions that the lab's machines would have as these."""
+        from labctl.engines import compose, dockerfile
+        from labctl.render.compose import render
+
+        recipe = dockerfile.own_recipe()
+        lab = replace(self.lab, machines={**self.lab.machines, **machines})
+        rendered = render(
+            lab,
+            lambda packages: dockerfile.reference(packages, recipe),
+            str(self.state.directory),
+        )
+        return compose.definitions(rendered)
 
 
 def _engine_subnets(lab: str) -> list[str]:

@@ -9,14 +9,11 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from labctl import ssh
 from labctl.engines.state import State, write_atomically
 from labctl.errors import LabctlError
-
-if TYPE_CHECKING:
-    from labctl.work.session import Session
+from labctl.work.session import Session, find_lab_file
 
 CONFIG, KNOWN_HOSTS, KEY = "ssh_config", "ssh_known_hosts", "ssh_key"
 
@@ -39,6 +36,14 @@ def config_of(state: State, lab: str) -> Path:
     return path
 
 
+def is_lab(word: str) -> bool:
+    """Whether there is a lab of that name, up or not."""
+    try:
+        return bool(find_lab_file(word))
+    except LabctlError:
+        return False
+
+
 def command(config: Path, lab: str, machine: str, words: list[str], terminal: bool) -> list[str]:
     """The command line that logs in to a machine, and runs ``words`` there where there are any.
 
@@ -54,7 +59,7 @@ def command(config: Path, lab: str, machine: str, words: list[str], terminal: bo
     name = ssh.host(machine, lab)
     if not re.search(rf"^Host {re.escape(name)}$", config.read_text(), re.MULTILINE):
         raise LabctlError(
-            f"{machine} has no SSH server: it belongs to visitors of {lab}",
+            f"{machine} has no SSH server: it is none of the servers of {lab}",
             f"`labctl shell {lab} {machine}` opens a shell there",
             status=2,
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import dkim  # type: ignore[import-untyped]
@@ -263,3 +264,36 @@ def test_a_line_ends_with_both_characters(
                     f"MAIL FROM:<{STRANGER}>\\r\\n", f"RCPT TO:<alice@{lab1.domain}>\\r\\n",
                     "DATA\\r\\n", f"Subject: lines\\r\\n\\r\\n{body}")  # fmt: skip
     assert said.splitlines()[-1].startswith(answer), said
+
+
+@contextmanager
+def stopped(lab: OwnLab) -> Iterator[None]:
+    """Postfix, stopped for a while."""
+    service = "/run/service/postfix"
+    lab.output("mail", "s6-svc", "-wD", "-T", "10000", "-d", service)
+    try:
+        yield
+    finally:
+        lab.output("mail", "s6-svc", "-u", service)
+
+
+def test_a_queue_from_a_machine_with_other_numbers_gets_its_owner_back(
+    lab1: OwnLab, swaks: Swaks, password: dict[str, str], subject: str
+) -> None:
+    """A platform is another image, where Postfix may be another user's number."""
+    queue = ("find", "/var/spool/postfix", "-user", "postfix", "-exec", "chown", "4321", "{}", "+")
+    run = "/etc/labctl/daemons/postfix/run"
+    script = lab1.output("mail", "cat", run)
+    lab1.output("mail", "tee", run, input=re.sub("(?m)^find .*\n", "", script))
+    try:
+        with stopped(lab1):
+            lab1.output("mail", *queue)
+        refused = ("sh", "-c", "s6-svstat -o up /run/service/postfix; postfix check 2>&1")
+        assert eventually(lambda: "Permission denied" in lab1.exec("mail", *refused).out)
+        assert swaks("--header", f"Subject: {subject}").status != 0
+    finally:
+        lab1.output("mail", "tee", run, input=script)
+        with stopped(lab1):
+            pass
+    eventually(lambda: swaks("--header", f"Subject: {subject}").status == 0)
+    assert subject in eventually(partial(read, lab1, "alice", password["alice"], subject))

@@ -196,9 +196,9 @@ def test_what_users_send_leaves_by_the_relay_under_the_public_name(
 
 def walk(lab: OwnLab) -> dict[str, str]:
     """Every name of the zone with its addresses, as a stranger finds them from NSEC to NSEC."""
-    server = lab.output("client", "dig", "+short", f"ns.{lab.domain}").strip()
+    server = address(lab, "gateway", "internet")
     found = lab.output("client", "ldns-walk", f"@{server}", lab.domain)
-    names = [line.split()[0] for line in found.splitlines() if lab.domain in line.split()[0]]
+    names = re.findall(rf"(?m)^(?:\S+\.)?{re.escape(lab.domain)}\.(?= )", found)
     return {n: lab.output("client", "dig", f"@{server}", "+short", n) for n in names}
 
 

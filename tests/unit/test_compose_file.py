@@ -16,7 +16,7 @@ from tests.support import STATE, image, lab_at
 
 STACKS = Path(__file__).parents[2] / "stacks"
 CAPABILITIES = {
-    "CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID", "SYS_CHROOT",
+    "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID", "SYS_CHROOT",
 }  # fmt: skip
 
 

@@ -63,7 +63,7 @@ def test_services_of_one_machine_share_it(folder: Path) -> None:
     lab = lab_from(LAB, folder)
     assert lab.machines["www"].services == ("www", "docs")
     assert lab.address_of("docs") == lab.address_of("www")
-    assert [daemon.name for daemon in lab.machines["www"].daemons] == ["nginx"]
+    assert [daemon.name for daemon in lab.machines["www"].daemons] == ["nginx", "sshd"]
 
 
 def test_what_the_lab_says_of_a_machine_holds(folder: Path) -> None:

@@ -87,7 +87,7 @@ def test_a_file_that_two_write_is_a_mistake_of_the_kinds(monkeypatch: pytest.Mon
     twice = [File("/etc/x", b"1"), File("/etc/x", b"2")]
     monkeypatch.setattr(static, "files", lambda *_: twice)
     with pytest.raises(ValueError, match="www: /etc/x is rendered twice"):
-        machine_files(lab.machines["www"], lab, kept_for(()))
+        machine_files(lab.machines["www"], lab, kept_for(lab.machines["www"].wants))
 
 
 def test_a_name_that_a_template_lacks_is_an_error() -> None:

@@ -52,9 +52,7 @@ class LabFile:
         return name
 
     def _write(self) -> None:
-        text = yaml.serialize(
-            self.root, Dumper=yaml.BaseDumper, allow_unicode=True, encoding=None
-        )
+        text = yaml.serialize(self.root, Dumper=yaml.BaseDumper, allow_unicode=True, encoding=None)
         self.path.write_text(text, encoding="utf-8")
 
 

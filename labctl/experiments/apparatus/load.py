@@ -18,7 +18,7 @@ from labctl.model import Site
 
 STEADY = 3  # answers in a row after which a site counts as answering
 PATIENCE = 5.0  # seconds for one request
-SLOW = 0.5  # seconds between two answers of a site after which it counts as stopped
+SLOW = 1.0  # seconds between two answers of a site after which it counts as stopped
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,25 +10,32 @@ Requests are due at fixed times, whether or not the ones before are answered, an
 when they were due: a server that stalls delays nobody's question, so no stall goes unseen.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import socket
 import ssl
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Wrong(Exception):
     """An answer that is none."""
 
 
-def say(*words):
+def say(*words: Any) -> None:
+    """Write a line of JSON."""
     sys.stdout.write(json.dumps(words) + "\n")
     sys.stdout.flush()
 
 
-async def read_answer(reader):
-    """Read one whole answer (RFC 9112 section 6.3); its body's end is known or the connection's."""
+async def read_answer(reader: asyncio.StreamReader) -> bool:
+    """Read one whole answer (RFC 9112 section 6.3); whether the connection ends with it."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
     status = head.split(" ", 2)[1]
     fields = dict(line.split(":", 1) for line in head.split("\r\n")[1:] if ":" in line)
@@ -45,8 +52,17 @@ async def read_answer(reader):
     return fields.get("connection", "").strip() == "close"
 
 
+class Asker(Protocol):
+    """Who can ask."""
+
+    async def once(self) -> None:
+        """Ask once; Wrong or an error of the connection where there is no whole answer."""
+
+
 class Site:
-    def __init__(self, work, contexts):
+    """A site, asked by a new connection each time."""
+
+    def __init__(self, work: Mapping[str, Any], contexts: Mapping[bool, ssl.SSLContext]) -> None:
         self.name, self.host, self.port = work["name"], work["host"], work["port"]
         self.tls = contexts[work["verify"]] if work["tls"] else None
         self.request = (
@@ -54,15 +70,15 @@ class Site:
         ).encode()
         # looked up once: what is measured is the site, not its name server
         found = socket.getaddrinfo(self.host, self.port, socket.AF_INET, socket.SOCK_STREAM)
-        self.address = found[0][4][0]
+        self.address = str(found[0][4][0])
 
-    async def connect(self):
+    async def connect(self) -> Pair:
         name = self.host if self.tls else None
         return await asyncio.open_connection(
             self.address, self.port, ssl=self.tls, server_hostname=name
         )
 
-    async def once(self):
+    async def once(self) -> None:
         reader, writer = await self.connect()
         try:
             writer.write(self.request + b"Connection: close\r\n\r\n")
@@ -74,10 +90,11 @@ class Site:
 class Kept:
     """One connection that is used again and again."""
 
-    def __init__(self, site):
-        self.site, self.pair = site, None
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.pair: Pair | None = None
 
-    async def once(self):
+    async def once(self) -> None:
         if self.pair is None:
             self.pair = await self.site.connect()
         reader, writer = self.pair
@@ -93,20 +110,21 @@ class Kept:
                 self.pair = None
 
 
-async def timed(asker, name, due, timeout):
+async def timed(asker: Asker, name: str, due: float, timeout: float) -> None:
+    """Ask once, and tell how it went."""
     why = ""
     try:
         await asyncio.wait_for(asker.once(), timeout)
-    except asyncio.TimeoutError:
+    except TimeoutError:
         why = f"no answer in {timeout} s"
     except (OSError, ValueError, IndexError, EOFError, Wrong) as error:
         why = f"{type(error).__name__}: {error}"
     say("answer", name, due, time.monotonic() - due, why)
 
 
-async def openly(site, rate, timeout, start):
+async def openly(site: Site, rate: float, timeout: float, start: float) -> None:
     """A connection a request; requests overlap where answers are late."""
-    running = set()
+    running: set[asyncio.Task[None]] = set()
     due = start
     while True:
         await asyncio.sleep(due - time.monotonic())
@@ -116,7 +134,7 @@ async def openly(site, rate, timeout, start):
         due += 1 / rate
 
 
-async def keeping(site, rate, timeout, start):
+async def keeping(site: Site, rate: float, timeout: float, start: float) -> None:
     """One connection; what was due and is not answered at the end is told as well."""
     kept = Kept(site)
     due = start
@@ -132,7 +150,8 @@ async def keeping(site, rate, timeout, start):
             due += 1 / rate
 
 
-async def main():
+async def main() -> None:
+    """Ask until standard input ends."""
     loop = asyncio.get_running_loop()
     orders = asyncio.StreamReader(limit=2**20)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)

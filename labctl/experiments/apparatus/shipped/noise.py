@@ -5,6 +5,8 @@ get. Every process of it has an alarm set before it does anything, and dies of i
 machine that is full has no room for a process that would clean up.
 """
 
+from __future__ import annotations
+
 import json
 import mmap
 import os
@@ -16,15 +18,17 @@ PART = 8 * 2**20  # bytes taken at a time
 PAUSE = 0.05  # seconds before trying again what the machine refuses
 
 
-def left(end):
+def left(end: float) -> float:
+    """Seconds until the end."""
     return max(0.01, end - time.monotonic())
 
 
-def full():
+def full() -> None:
+    """Tell that there is no more to be had."""
     os.write(1, b"full\n")
 
 
-def child(end):
+def child(end: float) -> bool:
     """Fork; True in the child, which will not outlive the end. OSError where there is no room."""
     if os.fork():
         return False
@@ -32,7 +36,8 @@ def child(end):
     return True
 
 
-def burn_processors(end):
+def burn_processors(end: float) -> None:
+    """More processes that count than there are processors."""
     for _ in range(8):
         if child(end):
             while True:
@@ -40,12 +45,12 @@ def burn_processors(end):
     full()
 
 
-def eat_memory(end):
+def eat_memory(end: float) -> None:
     """Take memory and use it; when the machine kills the one that does, start another."""
     said = False
     while time.monotonic() < end:
         if child(end):
-            taken = []
+            taken: list[mmap.mmap] = []
             while True:
                 try:
                     part = mmap.mmap(-1, PART)
@@ -60,7 +65,8 @@ def eat_memory(end):
             said = True
 
 
-def fork_without_end(end):
+def fork_without_end(end: float) -> None:
+    """Every process forks as often as it is let."""
     said = False
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     first = os.getpid()
@@ -74,7 +80,8 @@ def fork_without_end(end):
             time.sleep(PAUSE)
 
 
-def main():
+def main() -> None:
+    """Make noise, then kill all that made it."""
     work = json.load(sys.stdin)
     end = time.monotonic() + work["seconds"]
     if os.getpgrp() != os.getpid():
