@@ -10,13 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from labctl import kinds, platforms
+from labctl import kinds, platforms, ssh
 from labctl.dns.zones import NAME_SERVER
 from labctl.errors import LabctlError
 from labctl.kinds import Scope
 from labctl.model import HOSTS, AddressOf, ExposedPort, PlatformName, Service, Site
-from labctl.spec.keys import DutyKeys
 from labctl.platforms.book import Book
+from labctl.spec.keys import DutyKeys
 from labctl.spec.lab import ServiceSpec, SiteSpec, Spec, limits_of
 from labctl.spec.problems import InvalidLab, Mark, nearest, shown
 from labctl.spec.reader import Path, Reader
@@ -313,6 +313,9 @@ class _Expander:
         owners: dict[tuple[str, int], Service] = {}
         for service in services.values():
             for port in set(service.expansion.ports.values()):
+                if port == ssh.PORT:
+                    message = f"port {port} of the machine '{service.machine}' is for logging in"
+                    self.complain_of_key(("services", service.name), message, "take another port")
                 first = owners.setdefault((service.machine, port), service)
                 if first is service or (_by_nginx(first) and _by_nginx(service)):
                     continue

@@ -449,14 +449,6 @@ class Lab:
         machine = self.machine_of(service)
         return machine.public or machine.address
 
-    def address_for(self, asker: str, service: str) -> str:
-        """The IPv4 address at which the service ``asker`` reaches ``service``.
-
-        That is its own address for those behind the same gateway, the public one for others.
-        """
-        same = self.machine_of(asker).public == self.machine_of(service).public
-        return self.address_of(service) if same else self.public_address_of(service)
-
     @property
     def inside(self) -> tuple[Network, ...]:
         """The private segments: none where all machines stand on the Internet."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from typing import Any
 
 from labctl import kinds, webserver
@@ -55,9 +56,9 @@ def run(bench: Bench) -> Iterable[Figure]:
     data = set(_data(bench, victim)) - set(rendered)
     seen = _intrude(bench, victim, rendered, data)
     read = set(seen["files"])
-    yield _figure("files", sorted(read & rendered.keys() - keys))
-    yield _figure("data", sorted(read & data))
-    yield _figure("keys", sorted(read & keys))
+    yield _figure("files", varied(read & rendered.keys() - keys))
+    yield _figure("data", varied(read & data))
+    yield _figure("keys", varied(read & keys))
     yield _figure("processes", seen["processes"])
     yield _ports(bench, victim)
     machine = bench.lab.machine_of(victim.name)
@@ -68,6 +69,15 @@ def run(bench: Bench) -> Iterable[Figure]:
 
 def _figure(key: str, found: list[str]) -> Figure:
     return Figure(f"blast.{key}", TITLES[key], len(found), "", "lower", some(found))
+
+
+def varied(paths: Iterable[str]) -> list[str]:
+    """Paths in an order whose beginning shows many folders: the first of each, the second …"""
+    folders: dict[str, list[str]] = {}
+    for path in sorted(paths):
+        folders.setdefault(path.rpartition("/")[0], []).append(path)
+    rounds = zip_longest(*folders.values())
+    return [path for one in rounds for path in one if path is not None]
 
 
 def _rendered(bench: Bench, victim: Service) -> Iterable[tuple[str, bytes]]:

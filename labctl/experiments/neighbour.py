@@ -53,11 +53,11 @@ def run(bench: Bench) -> Iterable[Figure]:
 
 
 def _missing(why: str) -> Iterable[Figure]:
-    for key, words in {"quiet": "all quiet"}.items() | {
-        (noise, f"neighbour {words}") for noise, words in NOISES.items()
-    }:
-        yield Figure(f"neighbour.{key}.p50", f"{words}: p50", None, note=why)
-        yield Figure(f"neighbour.{key}.p99", f"{words}: p99", None, note=why)
+    noisy = {noise: f"neighbour {words}" for noise, words in NOISES.items()}
+    for key, words in {"quiet": "all quiet", **noisy}.items():
+        for share in ("p50", "p99"):
+            title = f"{words}: {share} of the static site"
+            yield Figure(f"neighbour.{key}.{share}", title, None, note=why)
 
 
 def _noisy(

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from labctl.engines.isolation import offered
+
 POOL = ipaddress.IPv4Network("198.18.0.0/15")
 MIB = 2**20
 GIB = 2**30
@@ -74,6 +76,7 @@ def diagnose(facts: Facts, needed: frozenset[str] = CAPABILITIES) -> tuple[Findi
         _compose,
         lambda seen: _capabilities(seen, needed),
         _limits,
+        _isolation,
         _ports,
         _ipv6,
         _addresses,
@@ -138,6 +141,11 @@ def _limits(facts: Facts) -> Iterable[Finding]:
         yield Finding("limits", "warn", what, mend)
     else:
         yield Finding("limits", "ok", "memory, CPU and process limits work")
+
+
+def _isolation(facts: Facts) -> Iterable[Finding]:
+    if has := offered(facts.info):
+        yield Finding("isolation", "ok", f"servers can be kept apart by: {', '.join(has)}")
 
 
 def _ports(facts: Facts) -> Iterable[Finding]:

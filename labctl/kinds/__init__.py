@@ -34,8 +34,8 @@ class Scope:
 
     ``content`` are the service's own files by relative path, ``sites`` the sites it answers,
     ``all_sites`` those of the whole lab, ``services`` the kinds of all services by name.
-    ``beside_front`` says that the front runs on the same machine, ``port`` is one that no other
-    service of its machine has.
+    ``beside_front`` says that every front that talks to it runs on the same machine, ``port`` is
+    one that no other service of its machine has.
     """
 
     lab: str

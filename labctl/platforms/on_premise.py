@@ -65,7 +65,7 @@ def problems(services: Mapping[str, Service], options: OnPremiseKeys) -> Iterabl
             yield Complaint(
                 ("platforms", "on-premise", "forward", number),
                 f"no service listens on port {port}",
-                f"there are {', '.join(map(str, known))}",
+                f"the lab's services listen on {', '.join(map(str, known))}",
             )
     for group in machines.grouped(services.values()).values():
         places = {GATEWAY if s.name == GATEWAY else segment(s) for s in group}
@@ -101,7 +101,6 @@ def place(expanded: Expanded, subnets: Mapping[str, str], publishing: Publishing
         one: machines.assign([n for n, where in places.items() if where == one], subnets[one])
         for one in SEGMENTS
     }
-    public = addresses[INTERNET][GATEWAY]
     placed = {
         name: machines.machine(
             name,
@@ -110,7 +109,7 @@ def place(expanded: Expanded, subnets: Mapping[str, str], publishing: Publishing
             expanded.domain,
             machines.published(services, expanded, publishing) if places[name] == INTERNET else (),
             resolver=INSIDE_DNS if places[name] == LAN else machines.the(expanded, "resolver"),
-            public="" if places[name] == INTERNET else public,
+            public="" if places[name] == INTERNET else addresses[INTERNET][GATEWAY],
         )
         for name, services in groups.items()
     }
@@ -132,7 +131,7 @@ def _networks(subnets: Mapping[str, str]) -> Iterable[Network]:
 
 
 def _last(subnet: str, number: int) -> str:
-    """The last address of a subnet that a machine may have, or the one ``number`` - 1 before."""
+    """Counted from its end, an address of a subnet that a machine may have; 1 is the last."""
     return str(ipaddress.IPv4Network(subnet)[-1 - number])
 
 

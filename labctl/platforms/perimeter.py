@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from labctl import ssh
 from labctl.checks import ports
 from labctl.kinds import gateway
 from labctl.kinds.gateway import DMZ, INTERNET, LAN
@@ -74,14 +75,20 @@ def _check(
 
 
 def _listening(lab: Lab, network: str) -> dict[str, tuple[str, int]]:
-    """Every port that a service listens on in a network."""
+    """Every port that somebody listens on in a network."""
     return {
         f"{machine.name}:{port}": (machine.address, port)
         for machine in lab.machines.values()
         if gateway.stands_in(machine, network)
-        for name in machine.services
-        for port in sorted(set(lab.services[name].expansion.ports.values()))
+        for port in sorted(_ports(machine, lab))
     }
+
+
+def _ports(machine: Machine, lab: Lab) -> Iterator[int]:
+    for name in machine.services:
+        yield from lab.services[name].expansion.ports.values()
+    if ssh.DAEMON in machine.daemons:
+        yield ssh.PORT
 
 
 def _open_ports(lab: Lab) -> Iterable[Check]:

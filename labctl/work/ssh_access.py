@@ -13,6 +13,7 @@ from pathlib import Path
 from labctl import ssh
 from labctl.engines.state import State, write_atomically
 from labctl.errors import LabctlError
+from labctl.render import ssh_config
 from labctl.work.session import Session, find_lab_file
 
 CONFIG, KNOWN_HOSTS, KEY = "ssh_config", "ssh_known_hosts", "ssh_key"
@@ -21,10 +22,10 @@ CONFIG, KNOWN_HOSTS, KEY = "ssh_config", "ssh_known_hosts", "ssh_key"
 def write(session: Session) -> None:
     """Put the files in place; the key is its owner's only."""
     lab, kept, home = session.lab, session.kept, session.state.directory
-    config = ssh.client_config(lab, str(home / KEY), str(home / KNOWN_HOSTS))
+    config = ssh_config.client_config(lab, str(home / KEY), str(home / KNOWN_HOSTS))
     key = kept.keys[ssh.USER_KEY.name].pem
     write_atomically(home / KEY, key.encode(), 0o600)
-    write_atomically(home / KNOWN_HOSTS, ssh.known_hosts(lab, kept).encode())
+    write_atomically(home / KNOWN_HOSTS, ssh_config.known_hosts(lab, kept).encode())
     write_atomically(home / CONFIG, config.encode())
 
 
@@ -56,7 +57,7 @@ def command(config: Path, lab: str, machine: str, words: list[str], terminal: bo
             "there is no `ssh` program on this host",
             f"`apt install openssh-client` brings it; `labctl shell {lab} {machine}` needs none",
         )
-    name = ssh.host(machine, lab)
+    name = ssh_config.host(machine, lab)
     if not re.search(rf"^Host {re.escape(name)}$", config.read_text(), re.MULTILINE):
         raise LabctlError(
             f"{machine} has no SSH server: it is none of the servers of {lab}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -84,6 +85,10 @@ def logged(lab: OwnLab, machine: str) -> str:
     return logs.decode(errors="replace")
 
 
+def in_log(lab: OwnLab, machine: str, line: re.Pattern[str]) -> bool:
+    return line.search(logged(lab, machine)) is not None
+
+
 def private(addresses: Addresses) -> list[str]:
     """The private subnets."""
     return [f"{addresses[one].rpartition('.')[0]}.0/24" for one in ("front", "mail")]
@@ -148,7 +153,7 @@ def test_servers_see_who_really_asks(company: OwnLab, addresses: Addresses) -> N
     client = addresses["client"]
     line = re.compile(rf"^{client} .*who-asks", re.MULTILINE)
     for machine in ("front", "www"):  # nginx collects lines before it writes
-        eventually(lambda machine=machine: line.search(logged(company, machine)))
+        eventually(partial(in_log, company, machine, line))
     assert f"[{client}]" in logged(company, "relay")
     assert f"rip={client}," in logged(company, "mail")
 

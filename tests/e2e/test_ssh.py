@@ -92,6 +92,20 @@ def test_no_password_is_asked_for(lab1: OwnLab, config: Path, method: str) -> No
     assert "Permission denied (publickey)" in ran.err
 
 
+def test_a_server_that_asks_for_passwords_is_told_from_one_that_does_not(
+    lab1: OwnLab, config: Path
+) -> None:
+    """What the test above sees is our configuration: another one shows."""
+    undone = "/etc/ssh/sshd_config.d/00-undone.conf"
+    text = "PasswordAuthentication yes\nAuthenticationMethods any\n"
+    lab1.output("www", "tee", undone, input=text)
+    try:
+        asked = ("PreferredAuthentications=password", "PubkeyAuthentication=no")
+        assert "please try again" in plain(config, lab1, "www", "true", options=asked).err
+    finally:
+        lab1.output("www", "rm", undone)
+
+
 def test_another_key_does_not_open_and_another_user_is_nobody(
     lab1: OwnLab, config: Path, tmp_path: Path
 ) -> None:

@@ -29,26 +29,22 @@ sites: {{www: www, app: app}}
 DATA = "/var/opt/app"
 RATE = 16  # Mbit/s
 
-# $1 sends $2 bytes; or takes all and says that it has them
+# sends as many bytes as it is asked for; or, asked for less than none, takes them all
 SERVER = """
-import socket, sys
+import socket
 server = socket.create_server(("0.0.0.0", 9000))
 while True:
     visitor, _ = server.accept()
-    size = int(visitor.makefile("rb").readline())
-    if size < 0:
-        left = -size
-        while left > 0:
-            left -= len(visitor.recv(65536))
-        visitor.sendall(b".")
-    else:
-        visitor.sendall(bytes(size))
+    stream = visitor.makefile("rwb")
+    size = int(stream.readline())
+    stream.write(bytes(size) if size > 0 else stream.read(-size)[:1])
+    stream.close()
     visitor.close()
 """
 CLIENT = """
 import socket, sys, time
 host, size = sys.argv[1], int(sys.argv[2])
-server = socket.create_connection((host, 9000))
+server = socket.create_connection((host, 9000), 20)
 start = time.monotonic()
 server.sendall(f"{size}\\n".encode() + bytes(max(0, -size)))
 left = max(size, 1)
@@ -187,9 +183,7 @@ def test_a_disk_holds_no_more_than_its_size(lab: OwnLab) -> None:
     lab.output("app", *user, "rm", f"{DATA}/some")
 
 
-def test_a_disk_is_there_again_after_a_reboot_of_the_host(
-    lab: OwnLab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_disk_is_there_again_after_a_reboot_of_the_host(lab: OwnLab) -> None:
     lab.output("app", "s6-setuidgid", "www-data", "touch", f"{DATA}/kept")
     lab.client.containers.get(lab.container("app")).stop(timeout=5)
     disks.detach(lab.name)  # as a reboot would
@@ -218,6 +212,8 @@ def test_a_server_is_made_used_and_destroyed(lab: OwnLab) -> None:
     assert seen.status == 0
     address = lab.output("client", "dig", "+short", f"shop.hosts.{lab.domain}").strip()
     assert address in made.out
+    logged_in = lab.home.labctl("ssh", lab.name, "shop", "--", "hostname")
+    assert (logged_in.status, logged_in.out.strip()) == (0, f"shop.hosts.{lab.domain}")
     lab.must("up")
     assert lab.started().keys() - before.keys() == {lab.container("shop")}
     assert "shop" in refused(lab, "create", "shop")

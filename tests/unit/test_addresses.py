@@ -113,3 +113,16 @@ def test_private_segments_have_private_subnets_and_go_with_their_lab(tmp_path: P
     assert other == {"internet": "198.18.1.0/24", "dmz": "10.128.1.0/24", "lan": "10.128.2.0/24"}
     addresses.forget("one", tmp_path)
     assert subnet_for("three", "", tmp_path, up=False) == "198.18.0.0/24"
+
+
+def test_a_subnet_that_only_the_engine_knows_of_is_not_taken(tmp_path: Path) -> None:
+    """A segment where the host has no address is in none of its routes."""
+
+    def chosen(up: bool, *others: str) -> str:
+        segments = {"lan": "private"}
+        found = addresses.subnets_for("x", segments, {}, tmp_path, up, others=lambda: others)
+        return found["lan"]
+
+    assert chosen(False, "10.128.0.0/23") == "10.128.2.0/24"
+    assert chosen(True, "10.128.2.0/24") == "10.128.2.0/24"
+    assert chosen(False, "10.128.0.0/16") == "10.129.0.0/24"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from labctl.model import Daemon, Lab, Machine
+from labctl.model import Daemon, Lab, Limits, Machine
 from labctl.plan import Change, Desired, Drift, Observation, Plan, SeenMachine, Step, plan
 from labctl.render import DAEMONS
 from labctl.render.tree import Entry, Files, Tree, generation, manifest_lines
@@ -81,11 +81,11 @@ def test_nothing_changed_is_nothing_to_do() -> None:
         (None, Change("web", "create", "it does not exist yet")),
         (
             replace(seen(), definition="another"),
-            Change("web", "recreate", "its image, limits, addresses or ports have changed"),
+            Change("web", "recreate", "its image, addresses, ports or rights have changed"),
         ),
         (
             replace(seen(), definition="another", running=False),
-            Change("web", "recreate", "its image, limits, addresses or ports have changed"),
+            Change("web", "recreate", "its image, addresses, ports or rights have changed"),
         ),
         (replace(seen(), running=False), Change("web", "start", "it is stopped")),
     ],
@@ -221,3 +221,64 @@ def test_machines_come_in_the_order_of_the_lab() -> None:
     lab = replace(wanted.lab, machines=machines)
     found = plan(Desired(lab, tree, dict.fromkeys(machines, "d")), Observation())
     assert [change.machine for change in found.changes] == ["z", "web", "a"]
+
+
+SMALL = Limits(memory=64 * 2**20, cpus=0.5, processes=20)
+
+
+AS_WRITTEN = Limits()
+
+
+def resized(machine: SeenMachine, wanted: Limits = AS_WRITTEN, hot: bool = True) -> Plan:
+    there = desired()
+    web = replace(there.lab.machines["web"], limits=wanted, hot=hot)
+    lab = replace(there.lab, machines={"web": web})
+    return plan(replace(there, lab=lab), Observation({"web": machine}))
+
+
+def test_another_limit_is_no_reason_to_make_a_machine_anew() -> None:
+    there = replace(seen(), definition="another", alike=True, limits=SMALL)
+    assert resized(there).changes == (
+        Change("web", "resize", "memory 64M → 256M, cpus 0.5 → 1, processes 20 → 200"),
+    )
+
+
+def test_a_definition_that_differs_in_more_is() -> None:
+    there = replace(seen(), definition="another", limits=SMALL)
+    assert [change.action for change in resized(there).changes] == ["recreate"]
+
+
+def test_what_has_its_limits_already_stays() -> None:
+    there = replace(seen(), definition="another", alike=True, limits=Limits())
+    assert resized(there).empty
+
+
+def test_limits_that_somebody_changed_are_put_back() -> None:
+    assert [c.action for c in resized(replace(seen(), limits=SMALL)).changes] == ["resize"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "off", "reason"),
+    [
+        (Limits(memory=2**29), True, "memory 256M → 512M; it is switched off for that"),
+        (Limits(cpus=2), True, "cpus 1 → 2; it is switched off for that"),
+        (Limits(processes=300), False, "processes 200 → 300"),
+        (Limits(bandwidth=10**7), False, "bandwidth without limit → 10 Mbit/s"),
+        (Limits(disk=2**26), True, "disk without limit → 64M; it is switched off for that"),
+    ],
+)
+def test_a_physical_machine_is_switched_off_for_its_parts(
+    wanted: Limits, off: bool, reason: str
+) -> None:
+    (change,) = resized(replace(seen(), limits=Limits()), wanted, hot=False).changes
+    assert (change.off, change.reason) == (off, reason)
+
+
+def test_files_and_limits_change_together() -> None:
+    there = replace(seen(changed(motd=b"old")), limits=SMALL)
+    assert [change.action for change in resized(there).changes] == ["resize", "update"]
+
+
+def test_a_stopped_machine_is_started_as_it_is() -> None:
+    there = replace(seen(), definition="another", alike=True, limits=Limits(), running=False)
+    assert resized(there).changes == (Change("web", "start", "it is stopped"),)

@@ -17,6 +17,8 @@ from labctl.errors import LabctlError
 from labctl.keep import keep
 from labctl.model import Kept, Lab, Machine
 from labctl.pki import keys
+from labctl.render import ssh_config
+from labctl.spec.problems import InvalidLab
 from labctl.work import ssh_access
 from labctl.work.session import wants
 from tests.support import kept_for, lab_at, lab_from, tree_of
@@ -53,7 +55,7 @@ def test_servers_have_it_and_visitors_do_not(lab: Lab) -> None:
 def test_a_company_logs_in_to_all_its_servers_from_its_workstation() -> None:
     lab = lab_at(HELLO, "on-premise")
     assert names(ssh.servers(lab)) == {"www", "app", "front", "dns", "gateway", "inside-dns"}
-    ways = {machine.name: ssh.way_to(machine, lab) for machine in ssh.servers(lab)}
+    ways = {machine.name: ssh_config.way_to(machine, lab) for machine in ssh.servers(lab)}
     assert {start for start, _ in ways.values()} == {"workstation"}
     assert ways["gateway"][1] == lab.machines["gateway"].addresses["lan"]
     assert ways["front"][1] == lab.machines["front"].addresses["dmz"]
@@ -62,7 +64,7 @@ def test_a_company_logs_in_to_all_its_servers_from_its_workstation() -> None:
 def test_on_the_internet_one_comes_from_the_client() -> None:
     lab = lab_at(HELLO, "bare-metal")
     (server,) = ssh.servers(lab)
-    assert ssh.way_to(server, lab) == ("client", server.address)
+    assert ssh_config.way_to(server, lab) == ("client", server.address)
 
 
 def test_a_machine_has_its_own_key_and_only_the_public_half_of_labctls(
@@ -98,7 +100,7 @@ def options(config: str, host: str) -> dict[str, str]:
 
 
 def test_ssh_reads_the_configuration_as_it_is_meant(lab: Lab) -> None:
-    config = ssh.client_config(lab, "/a b/100%/key", "/a b/100%/known")
+    config = ssh_config.client_config(lab, "/a b/100%/key", "/a b/100%/known")
     found = options(config, "www.x")
     address = lab.machines["www"].address
     assert shlex.split(found["proxycommand"]) == [
@@ -116,12 +118,12 @@ def test_ssh_reads_the_configuration_as_it_is_meant(lab: Lab) -> None:
 @pytest.mark.parametrize("path", ["/a\nUser nobody/key", "/${HOME}/key"])
 def test_a_path_that_ssh_would_read_otherwise_is_refused(lab: Lab, path: str) -> None:
     with pytest.raises(LabctlError) as caught:
-        ssh.client_config(lab, path, "/known")
+        ssh_config.client_config(lab, path, "/known")
     assert "HOSTING_LABCTL_DIR" in caught.value.hint
 
 
 def test_known_hosts_has_every_server(lab: Lab, kept: Kept) -> None:
-    lines = [line.split() for line in ssh.known_hosts(lab, kept).splitlines()]
+    lines = [line.split() for line in ssh_config.known_hosts(lab, kept).splitlines()]
     assert {host for host, _, _ in lines} == {"www.x", "front.x", "dns.x"}
     assert len({key for _, _, key in lines}) == 3
 
@@ -147,7 +149,7 @@ def test_two_keys_are_two() -> None:
 
 def test_the_command_line(lab: Lab, tmp_path: Path) -> None:
     config = tmp_path / "ssh_config"
-    config.write_text(ssh.client_config(lab, "/key", "/known"))
+    config.write_text(ssh_config.client_config(lab, "/key", "/known"))
     words = ssh_access.command(config, "x", "www", ["ls", "-l"], terminal=False)
     assert words[1:] == ["-F", str(config), "--", "www.x", "ls", "-l"]
     assert "-t" in ssh_access.command(config, "x", "www", ["top"], terminal=True)
@@ -155,7 +157,7 @@ def test_the_command_line(lab: Lab, tmp_path: Path) -> None:
 
 def test_a_machine_without_server_is_told_from_one_with(lab: Lab, tmp_path: Path) -> None:
     config = tmp_path / "ssh_config"
-    config.write_text(ssh.client_config(lab, "/key", "/known"))
+    config.write_text(ssh_config.client_config(lab, "/key", "/known"))
     with pytest.raises(LabctlError, match="client has no SSH server") as caught:
         ssh_access.command(config, "x", "client", [], terminal=False)
     assert "labctl shell x client" in caught.value.hint
@@ -168,3 +170,12 @@ def test_a_host_without_ssh_is_told_what_to_install(
     with pytest.raises(LabctlError, match="no `ssh` program") as caught:
         ssh_access.command(tmp_path / "ssh_config", "x", "www", [], terminal=False)
     assert "openssh-client" in caught.value.hint
+
+
+def test_no_service_takes_its_port(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "app.py").write_text("app = None")
+    text = "{lab: x, services: {app: {kind: wsgi, port: 22}}, sites: {app: app}}"
+    with pytest.raises(InvalidLab) as caught:
+        lab_from(text, tmp_path)
+    assert any("is for logging in" in problem.message for problem in caught.value.problems)

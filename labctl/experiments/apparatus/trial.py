@@ -98,8 +98,7 @@ def _copied(file: Path, name: str, platform: PlatformName, say: Say) -> Changing
     state = State(state_directory(name))
     state.prepare()
     folder = state.directory / SOURCE
-    left_out = shutil.ignore_patterns(".*", "__pycache__", "node_modules")
-    shutil.copytree(file.parent, folder, symlinks=True, ignore=left_out)
+    shutil.copytree(file.parent, folder, symlinks=True, ignore=_left_out)
     if file.name != LAB_FILE:
         shutil.copy(file, folder / LAB_FILE)
     http, https = free_ports(2)
@@ -107,6 +106,13 @@ def _copied(file: Path, name: str, platform: PlatformName, say: Say) -> Changing
     changing = Changing(folder, choices, say)
     changing.file.drop(*_OF_THE_HOST)
     return changing
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    """What is no content of a lab, and the states of labs, which may lie in its folder."""
+    hidden = shutil.ignore_patterns(".*", "__pycache__", "node_modules")(folder, names)
+    states = state_directory("any").parent
+    return hidden | {name for name in names if Path(folder, name).absolute() == states}
 
 
 def remove(name: str) -> None:

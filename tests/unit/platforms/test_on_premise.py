@@ -74,12 +74,10 @@ def test_the_gateway_alone_is_seen_from_outside(folder: Path) -> None:
     assert [name for name, machine in lab.machines.items() if machine.ports] == ["gateway"]
 
 
-def test_who_asks_decides_at_which_address_a_service_is(folder: Path) -> None:
+def test_strangers_know_one_address(folder: Path) -> None:
     lab = lab_from(LAB, folder)
-    front, client = lab.address_of("front"), lab.address_of("client")
-    assert lab.address_for("workstation", "front") == front
-    assert lab.address_for("client", "front") == GATEWAY
-    assert lab.address_for("front", "client") == lab.address_for("resolver", "client") == client
+    assert lab.public_address_of("front") == lab.public_address_of("mail") == GATEWAY
+    assert lab.public_address_of("client") == lab.address_of("client")
 
 
 def test_people_inside_ask_the_inside_resolver(folder: Path) -> None:

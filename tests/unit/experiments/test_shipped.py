@@ -1,0 +1,146 @@
+"""The programs that run on a lab's machines, run here against servers of the test's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labctl.experiments.apparatus.ship import source
+
+
+class Pages(BaseHTTPRequestHandler):
+    """/ is a page, /gone is none, /chunks comes in parts, /half breaks off."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(404 if self.path == "/gone" else 200)
+        if self.path == "/chunks":
+            self.send_header("Transfer-Encoding", "chunked")
+            body = b"3\r\nabc\r\n0\r\n\r\n"
+        else:
+            self.send_header("Content-Length", "9" if self.path == "/half" else "3")
+            body = b"abc"
+        self.end_headers()
+        self.wfile.write(body)
+        if self.path == "/half":
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its base's name)
+        pass
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+def run(program: str, work: Any, **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-I", "-c", source(program)],
+        input=json.dumps(work), capture_output=True, text=True, timeout=30, check=False, **more,
+    )  # fmt: skip
+
+
+def asked(port: int, path: str, keep: int, count: int = 5) -> list[list[Any]]:
+    """What the asking program says of a page until so many answers and a mark have come."""
+    site = {"name": "x", "host": "127.0.0.1", "port": port, "path": path, "tls": False}
+    work = {"sites": [site | {"verify": False}], "rate": 50, "keep": keep, "timeout": 2}
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-c", source("asker")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(json.dumps(work) + "\n")
+    process.stdin.flush()
+    found = [json.loads(process.stdout.readline()) for _ in range(count)]
+    process.stdin.write("mark\n")
+    process.stdin.flush()
+    rest, _ = process.communicate(timeout=10)
+    return found + [json.loads(line) for line in rest.splitlines()]
+
+
+@pytest.mark.parametrize("keep", [0, 2])
+@pytest.mark.parametrize(
+    ("path", "why"), [("/", ""), ("/chunks", ""), ("/gone", "404"), ("/half", "IncompleteRead")]
+)
+def test_it_asks_and_judges_whole_answers(port: int, path: str, why: str, keep: int) -> None:
+    found = [words for words in asked(port, path, keep) if words[0] == "answer"][:5]
+    assert all((why in words[4]) if why else not words[4] for words in found)
+    dues = sorted(words[2] for words in found)
+    assert dues[-1] - dues[0] == pytest.approx(4 / 50, abs=0.005), "a steady rate"
+
+
+def test_marks_are_times_of_the_same_clock(port: int) -> None:
+    found = asked(port, "/", 0)
+    (mark,) = [words[1] for words in found if words[0] == "mark"]
+    assert max(words[2] for words in found[:5]) < mark <= time.monotonic()
+
+
+def test_a_dead_port_is_a_failure_not_an_end() -> None:
+    with closing(socket.socket()) as holder:
+        holder.bind(("127.0.0.1", 0))
+        found = asked(holder.getsockname()[1], "/", 0)
+    assert all("Refused" in words[4] for words in found[:5])
+
+
+def test_what_a_stalled_server_has_not_answered_is_told() -> None:
+    with closing(socket.socket()) as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        found = asked(silent.getsockname()[1], "/", 2, count=2)
+    assert [words[4] for words in found if words[0] == "answer"][0].startswith("no answer in")
+    assert len([words for words in found if words[0] == "answer"]) > 50, "2 s at 50 a second"
+
+
+def test_the_scanner_finds_open_ports() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        opened = server.getsockname()[1]
+        with closing(socket.socket()) as holder:
+            holder.bind(("127.0.0.1", 0))
+            closed = holder.getsockname()[1]
+            work = {"hosts": ["127.0.0.1"], "first": [closed], "then": [opened]}
+            done = run("scanner", work)
+    assert json.loads(done.stdout) == {"127.0.0.1": {"open": [opened], "answers": True}}
+
+
+def test_noise_ends_and_nothing_of_it_is_left() -> None:
+    start = time.monotonic()
+    # a group of its own, as a command in a container has: it kills that at its end
+    done = run("noise", {"what": "cpu", "seconds": 0.5}, start_new_session=True)
+    assert done.stdout == "full\n"
+    assert done.returncode == -9
+    assert time.monotonic() - start < 5
+
+
+def test_the_intruder_counts_what_is_the_same(tmp_path: Path) -> None:
+    svstat = tmp_path / "s6-svstat"
+    svstat.write_text(f"#!/bin/sh\necho {os.getpid()}\n")
+    svstat.chmod(0o755)
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"secret")
+    right, wrong = hashlib.sha256(b"secret").hexdigest(), hashlib.sha256(b"other").hexdigest()
+    files = [[f"{mine}", right], [f"{mine}", wrong], [f"{mine}", ""], ["/no/such/file", ""]]
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = run("intruder", {"files": files, "own": ["test"]}, env=environment)
+    seen = json.loads(done.stdout)
+    assert seen["files"] == [str(mine), str(mine)]
+    assert not [command for command in seen["processes"] if "pytest" in command], "our own"
