@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 
 from labctl import kinds, platforms, ssh
 from labctl.dns.zones import NAME_SERVER
@@ -52,7 +52,7 @@ def expand(spec: Spec, reader: Reader, platform: PlatformName | None = None) -> 
     platform = platform or spec.platform
     options = spec.on(platform)
     if options.refused:
-        raise LabctlError(*_refusal(spec, platform), status=2)
+        _refuse(spec, reader, platform)
     if not platforms.load(platform).INSIDE:
         spec = without_inside(spec)
     spec, brought = _with_brought(spec, reader, platform)
@@ -78,11 +78,20 @@ def expand(spec: Spec, reader: Reader, platform: PlatformName | None = None) -> 
     )
 
 
-def _refusal(spec: Spec, platform: PlatformName) -> tuple[str, str]:
-    """Why a lab is not deployed on a platform, and where it can be."""
-    others = " or ".join(name for name in platforms.NAMES if not spec.on(name).refused)
-    hint = f"`labctl up {spec.name} --on {others}`" if others else "it refuses all platforms"
-    return f"{spec.name} is not for {platform}: {spec.on(platform).refused}", hint
+def _refuse(spec: Spec, reader: Reader, platform: PlatformName) -> NoReturn:
+    """Say why a lab is not deployed on a platform, and where it can be."""
+    others = [name for name in platforms.NAMES if not spec.on(name).refused]
+    if platform == spec.platform:
+        path = ("platforms", platform, "refused")
+        hint = f"`platform: {others[0]}` makes another the default" if others else ""
+        message = f"the lab refuses {platform}, where it goes by default"
+        reader.complain(reader.at(path), path, message, hint)
+        raise InvalidLab(reader.problems, reader.document.lines)
+    raise LabctlError(
+        f"{spec.name} is not for {platform}: {spec.on(platform).refused}",
+        f"`labctl up {spec.name} --on {' or '.join(others)}`",
+        status=2,
+    )
 
 
 def without_inside(spec: Spec) -> Spec:
@@ -266,7 +275,10 @@ class _Expander:
     def placeable(self, services: Mapping[str, Service]) -> None:
         """Let the platform look at all services; what nobody wrote cannot be wrong."""
         judge = getattr(platforms.load(self.platform), "problems", _none)
-        for complaint in () if self.broken else judge(services, self.spec.on(self.platform)):
+        unread = any(problem.path.startswith("platforms") for problem in self.reader.problems)
+        if self.broken or unread:
+            return
+        for complaint in judge(services, self.spec.on(self.platform)):
             if complaint.path in self.reader.marks:
                 self.complain(complaint.path, complaint.message, complaint.hint)
 

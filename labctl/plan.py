@@ -159,7 +159,7 @@ def _container(name: str, machine: SeenMachine | None, desired: Desired) -> Chan
     if machine is None:
         return Change(name, "create", "it does not exist yet")
     if machine.definition != desired.definitions[name] and not machine.alike:
-        return Change(name, "recreate", "its image, addresses, ports or rights have changed")
+        return Change(name, "recreate", "its image, limits, addresses or ports have changed")
     if not machine.running:
         return Change(name, "start", "it is stopped")
     return None

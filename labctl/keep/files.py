@@ -24,9 +24,8 @@ LEAVES = "leaves.json"
 KEYS = "keys.json"
 SECRET = "secret.json"  # noqa: S105 (a file's name)
 SERIAL = "serial.json"
-BOOK = "provider.json"
+BOOK = "provider.json"  # there only where something was ordered
 LOCK = ".lock"
-
 FORMAT = b'{"format": 1, "sha256": "'
 DATA = b'",\n"data": '
 END = b"}\n"
@@ -40,8 +39,8 @@ WITHOUT: Mapping[str, str] = {
     "for DNSSEC, DKIM and SSH",
     SECRET: "restore it from a backup or remove it: `labctl up {lab}` makes new passwords",
     SERIAL: "remove this file: `labctl up {lab}` takes the time as the zones' serial",
-    BOOK: "restore it from a backup or remove it: what `labctl vps` was told is forgotten",
 }
+WITHOUT_BOOK = "restore it from a backup or remove it: what `labctl vps` was told is forgotten"
 
 
 class Files:
@@ -194,6 +193,6 @@ def _unseal(sealed: bytes, path: Path) -> Any:
     content = rest[len(DATA) : -len(END)]
     whole = sealed.startswith(FORMAT) and rest.startswith(DATA) and rest.endswith(END)
     if not whole or hashlib.sha256(content).hexdigest().encode() != digest:
-        hint = WITHOUT[path.name].format(lab=path.parent.name)
+        hint = WITHOUT.get(path.name, WITHOUT_BOOK).format(lab=path.parent.name)
         raise LabctlError(f"{path}: the file is damaged, cut off or changed by hand", hint)
     return json.loads(content)

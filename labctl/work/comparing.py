@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from labctl import experiments
 from labctl.engines import api
@@ -20,9 +21,9 @@ from labctl.experiments.apparatus.trial import Changing, trial
 from labctl.model import Lab, PlatformName
 from labctl.picture.paper import placed
 from labctl.platforms import NAMES
-from labctl.spec.lab import load
+from labctl.spec.lab import Spec, load
 from labctl.work.execute import running
-from labctl.work.session import Choices, Session
+from labctl.work.session import Choices, Session, find_lab_file, read_settings, state_of
 
 Say = Callable[[str], None]
 
@@ -92,12 +93,11 @@ def compare(target: str, wanted: Sequence[PlatformName], say: Say) -> Comparison
 
     A lab that is up is not touched. LabctlError where a platform that is asked for is refused.
     """
-    session = Session(target, dry=True, running=True)
-    chosen = tuple(dict.fromkeys(wanted)) or _not_refused(session)
+    spec = _spec(target)
+    chosen = wanted or [name for name in NAMES if not spec.on(name).refused]
     sessions = [Session(target, Choices(on=one), dry=True, running=True) for one in chosen]
     columns = tuple(_column(one, experiments.NAMES, say) for one in sessions)
-    title = sessions[0].expanded.title if sessions else ""
-    return Comparison(target, session.name, title, columns, tuple(rows(columns)), _host())
+    return Comparison(target, spec.name, spec.title, columns, tuple(rows(columns)), _host())
 
 
 def _host() -> str:
@@ -111,9 +111,11 @@ def _host() -> str:
     )
 
 
-def _not_refused(session: Session) -> tuple[PlatformName, ...]:
-    spec, _ = load(session.file, session.name)
-    return tuple(name for name in NAMES if not spec.on(name).refused)
+def _spec(target: str) -> Spec:
+    """The lab as its file says it, before any platform."""
+    earlier = None if "/" in target else read_settings(state_of(target, running=True))
+    file = Path(earlier.file) if earlier else find_lab_file(target)
+    return load(file, earlier.name if earlier else "")[0]
 
 
 def rows(columns: Iterable[Column]) -> Iterator[Row]:

@@ -81,11 +81,11 @@ def test_nothing_changed_is_nothing_to_do() -> None:
         (None, Change("web", "create", "it does not exist yet")),
         (
             replace(seen(), definition="another"),
-            Change("web", "recreate", "its image, addresses, ports or rights have changed"),
+            Change("web", "recreate", "its image, limits, addresses or ports have changed"),
         ),
         (
             replace(seen(), definition="another", running=False),
-            Change("web", "recreate", "its image, addresses, ports or rights have changed"),
+            Change("web", "recreate", "its image, limits, addresses or ports have changed"),
         ),
         (replace(seen(), running=False), Change("web", "start", "it is stopped")),
     ],

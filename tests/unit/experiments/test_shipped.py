@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -107,7 +108,7 @@ def test_what_a_stalled_server_has_not_answered_is_told() -> None:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         found = asked(silent.getsockname()[1], "/", 2, count=2)
-    assert [words[4] for words in found if words[0] == "answer"][0].startswith("no answer in")
+    assert next(words[4] for words in found if words[0] == "answer").startswith("no answer in")
     assert len([words for words in found if words[0] == "answer"]) > 50, "2 s at 50 a second"
 
 
@@ -131,16 +132,29 @@ def test_noise_ends_and_nothing_of_it_is_left() -> None:
     assert time.monotonic() - start < 5
 
 
-def test_the_intruder_counts_what_is_the_same(tmp_path: Path) -> None:
-    svstat = tmp_path / "s6-svstat"
-    svstat.write_text(f"#!/bin/sh\necho {os.getpid()}\n")
+def intrude(directory: Path, files: list[list[str]], own: int) -> Any:
+    """What an intruder sees where the broken service's first process is ``own``."""
+    svstat = directory / "s6-svstat"
+    svstat.write_text(f"#!/bin/sh\necho {own}\n")
     svstat.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"}
+    done = run("intruder", {"files": files, "own": ["test"]}, env=environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_intruder_counts_files_that_are_the_same(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_bytes(b"secret")
     right, wrong = hashlib.sha256(b"secret").hexdigest(), hashlib.sha256(b"other").hexdigest()
     files = [[f"{mine}", right], [f"{mine}", wrong], [f"{mine}", ""], ["/no/such/file", ""]]
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    done = run("intruder", {"files": files, "own": ["test"]}, env=environment)
-    seen = json.loads(done.stdout)
-    assert seen["files"] == [str(mine), str(mine)]
-    assert not [command for command in seen["processes"] if "pytest" in command], "our own"
+    assert intrude(tmp_path, files, 0)["files"] == [str(mine), str(mine)]
+
+
+def test_the_intruder_counts_processes_of_others_only(tmp_path: Path) -> None:
+    named = tmp_path / "somebodys"
+    shutil.copy(shutil.which("sleep") or "/bin/sleep", named)
+    with subprocess.Popen([named, "30"]) as process:
+        assert "somebodys" in intrude(tmp_path, [], 0)["processes"]
+        assert "somebodys" not in intrude(tmp_path, [], os.getpid())["processes"], "our own's"
+        process.kill()
