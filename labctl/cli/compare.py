@@ -77,7 +77,18 @@ def text(found: Comparison) -> str:
     ]
     heads = ("FIGURE", *(name.upper() for name in found.platforms), "REPRODUCE WITH")
     title = f"{found.lab}: {found.title}" if found.title else found.lab
-    return "\n\n".join([paint(title, "bold"), table(rows, heads), *_who(found)])
+    return "\n\n".join([paint(title, "bold"), table(rows, heads), *_reasons(found), *_who(found)])
+
+
+def _reasons(found: Comparison) -> list[str]:
+    """Why some figures are missing: each reason once, with the platforms that it is true of."""
+    reasons: dict[str, list[str]] = {}
+    for row in found.rows:
+        for platform, figure in row.figures.items():
+            if figure.value is None and row.experiment != "who":
+                reasons.setdefault(figure.note, []).append(platform)
+    lines = [f"–  {note} ({', '.join(dict.fromkeys(on))})" for note, on in reasons.items()]
+    return ["\n".join(lines)] if lines else []
 
 
 def _cell(row: Row, platform: PlatformName) -> str:

@@ -94,6 +94,7 @@ def test_the_table_has_a_command_for_each_row_that_is_measured() -> None:
     text = verb.text(usual())
     assert re.search(r"until it answers +3\.98 s +8\.60 s +labctl experiment answer lab1", text)
     assert re.search(r"ports from the LAN +– +–", text)
+    assert "–  there is no LAN (bare-metal, vps)" in text
     assert "experiment who" not in text
     assert "not measured: from the lab file" in text
     assert re.search(r"vps +failed", text), "a row that one platform lacks"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 _TEXT = "tag:yaml.org,2002:str"
 _TABLE = "tag:yaml.org,2002:map"
@@ -23,8 +24,18 @@ class LabFile:
         assert isinstance(root, MappingNode), "labctl has read it as a lab before"
         self.root = root
 
+    def exposed(self) -> int:
+        """How many ports of its services the lab publishes on the host."""
+        return len(_items(self.root, "expose"))
+
+    def expose_at(self, ports: Iterable[int]) -> None:
+        """Publish them at these ports of the host."""
+        for item, port in zip(_items(self.root, "expose"), ports, strict=True):
+            _put(item, "host", _scalar(str(port)))
+        self._write()
+
     def drop(self, *keys: str) -> None:
-        """Take out what belongs to the lab's host: ports and addresses of its own."""
+        """Take out what the lab file says of the host: subnets by number."""
         _drop(self.root, keys)
         for platform in _values(_value(self.root, "platforms")):
             _drop(platform, keys)
@@ -64,6 +75,13 @@ def _value(node: Node | None, key: str) -> Node | None:
     if not isinstance(node, MappingNode):
         return None
     return next((value for name, value in node.value if name.value == key), None)
+
+
+def _items(node: MappingNode, key: str) -> list[MappingNode]:
+    """The tables in the list at a key."""
+    found = _value(node, key)
+    items = found.value if isinstance(found, SequenceNode) else []
+    return [item for item in items if isinstance(item, MappingNode)]
 
 
 def _values(node: Node | None) -> list[Node]:

@@ -35,8 +35,7 @@ from labctl.work.takedown import take_down
 SOURCE = "source"  # where the copy lies in its lab's state directory: it goes with it
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 _TRIES = 3
-# what would meet the running lab on the host: published ports, and subnets by number
-_OF_THE_HOST = ("expose", "subnet", "dmz", "lan")
+_SUBNETS = ("subnet", "dmz", "lan")  # keys with addresses that the running lab may have
 Say = Callable[[str], None]
 
 
@@ -101,10 +100,11 @@ def _copied(file: Path, name: str, platform: PlatformName, say: Say) -> Changing
     shutil.copytree(file.parent, folder, symlinks=True, ignore=_left_out)
     if file.name != LAB_FILE:
         shutil.copy(file, folder / LAB_FILE)
-    http, https = free_ports(2)
+    http, https, *others = free_ports(2 + LabFile(folder / LAB_FILE).exposed())
     choices = Choices(name=name, http=http, https=https, public=False, on=platform)
     changing = Changing(folder, choices, say)
-    changing.file.drop(*_OF_THE_HOST)
+    changing.file.drop(*_SUBNETS)
+    changing.file.expose_at(others)
     return changing
 
 

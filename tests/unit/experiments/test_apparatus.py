@@ -43,13 +43,16 @@ def file(tmp_path: Path) -> LabFile:
     return LabFile(path)
 
 
-def test_what_is_the_hosts_is_dropped_and_the_rest_stays(file: LabFile) -> None:
-    file.drop("expose", "subnet", "dmz", "lan")
+def test_what_is_the_hosts_is_replaced_and_the_rest_stays(file: LabFile) -> None:
+    file.drop("subnet", "dmz", "lan")
+    assert file.exposed() == 1
+    file.expose_at([31000])
     text = file.path.read_text()
-    for gone in ("expose", "2525", "198.18.9", "10.1."):
+    for gone in ("2525", "198.18.9", "10.1."):
         assert gone not in text
     spec, _ = load_lab(file.path)
     assert spec.on("on-premise").outgoing == "proxy"
+    assert [(keys.port, keys.host) for keys in spec.expose.values()] == [(25, 31000)]
     assert spec.services["mail"].options.users == ("no", "0123", "null")
 
 

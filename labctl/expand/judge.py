@@ -1,0 +1,185 @@
+"""What is wrong with several services, sites or ports taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from labctl import kinds, platforms, ssh
+from labctl.dns.zones import NAME_SERVER
+from labctl.expand.services import Services
+from labctl.expand.setting import Setting
+from labctl.expand.sites import places
+from labctl.model import AddressOf, ExposedPort, Service, Site
+from labctl.spec.keys import ExposeKeys
+from labctl.spec.lab import SiteSpec
+from labctl.spec.problems import Mark, nearest
+from labctl.spec.reader import Path
+
+FRONT_PORTS = (80, 443)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What there is to judge; ``broken`` are services that have been complained of already."""
+
+    here: Setting
+    services: Services
+    sites: tuple[Site, ...]
+    broken: frozenset[str]
+
+    @property
+    def written(self) -> Iterator[tuple[Site, SiteSpec]]:
+        """Each site with what the lab file says of it."""
+        return zip(self.sites, self.here.spec.sites, strict=True)
+
+
+def judge(case: Case) -> tuple[ExposedPort, ...]:
+    """Note all problems; the ports that the lab file exposes."""
+    for site, spec in case.written:
+        if site.service not in case.broken:
+            _answered(site, spec, case)
+            _copied(site, spec, case)
+    _names_used_once(case)
+    _ports_used_once(case)
+    _one_kind_each(case)
+    _placeable(case)
+    return tuple(_exposed(case))
+
+
+def _answered(site: Site, spec: SiteSpec, case: Case) -> None:
+    """A site's service is there and answers HTTP."""
+    path = ("sites", spec.key, "service")
+    answering = [s.name for s in case.services.values() if s.expansion.route]
+    if site.service not in case.services:
+        hint = nearest(site.service, answering)
+        case.here.complain(path, f"there is no service '{site.service}'", hint)
+    elif site.service not in answering:
+        kind = case.services[site.service].kind
+        message = f"'{site.service}' is a {kind} service and answers no HTTP"
+        case.here.complain(path, message, nearest("", answering))
+
+
+def _copied(site: Site, spec: SiteSpec, case: Case) -> None:
+    """A machine is copied with all that it runs: that must be the replicated service alone."""
+    service = case.services.get(site.service)
+    if site.replicas == 1 or service is None:
+        return
+    path = ("sites", spec.key, "replicas")
+    beside = [s.name for s in case.services.values() if s.machine == service.machine]
+    if case.here.platform == "vps" and len(beside) > 1:
+        others = ", ".join(name for name in beside if name != service.name)
+        message = f"the machine of '{service.name}' also runs {others}"
+        case.here.complain(path, message, "give the service a machine of its own")
+    copies = {f"{service.machine}-{n}" for n in range(2, site.replicas + 1)}
+    for name in sorted(copies & {s.machine for s in case.services.values()}):
+        message = f"a replica would be called '{name}', which is another machine"
+        case.here.complain(path, message, "give that machine another name")
+
+
+def _names_used_once(case: Case) -> None:
+    """Every host name has one owner."""
+    domain, reader = case.here.spec.domain, case.here.reader
+    owners = {f"{NAME_SERVER}.{domain}": "the lab's name server"}
+    for service in case.services.values():
+        path = ("services", service.name)
+        for record in service.expansion.records:
+            if record.type == "A" and isinstance(record.value, AddressOf):
+                place = reader.at_key(path)
+                _claim(owners, f"{record.name}.{domain}", path, place, "service", case)
+    for site, spec in case.written:
+        for name, place in zip(site.names, places(spec, reader), strict=False):
+            _claim(owners, name, ("sites", spec.key), place, "site", case)
+
+
+def _claim(
+    owners: dict[str, str], name: str, path: Path, place: Mark, what: str, case: Case
+) -> None:
+    """Note whose a host name is; complain where it is somebody's already."""
+    if name in owners:
+        message = f"{name} already belongs to {owners[name]}"
+        case.here.reader.complain(place, path, message, "every host name has one owner")
+    owners.setdefault(name, f"{what} '{path[-1]}'")
+
+
+def _ports_used_once(case: Case) -> None:
+    """Services of one machine need ports of their own; nginx shares its one among sites."""
+    owners: dict[tuple[str, int], Service] = {}
+    for service in case.services.values():
+        path = ("services", service.name)
+        for port in set(service.expansion.ports.values()):
+            if port == ssh.PORT:
+                message = f"port {port} of the machine '{service.machine}' is for logging in"
+                case.here.complain_of_key(path, message, "take another port")
+            first = owners.setdefault((service.machine, port), service)
+            if first is service or (_by_nginx(first) and _by_nginx(service)):
+                continue
+            both = f"'{service.name}' and '{first.name}' both listen on port {port}"
+            hint = "give one of them another port or another machine"
+            case.here.complain_of_key(path, f"{both} of the machine '{service.machine}'", hint)
+
+
+def _by_nginx(service: Service) -> bool:
+    """Whether its machine's nginx answers it: one nginx serves several of these."""
+    route = service.expansion.route
+    return service.kind == "front" or (route is not None and route.locations is not None)
+
+
+def _one_kind_each(case: Case) -> None:
+    """Of the kinds that every lab has, it has one."""
+    brought = case.here.brought
+    for kind in kinds.implied():
+        same = [s for s in case.services.values() if s.kind == kind and s.name not in brought]
+        for extra in same[1:]:
+            path = ("services", extra.name)
+            hint = f"'{same[0].name}' is the first"
+            case.here.complain_of_key(path, f"a second {kind}; a lab has one", hint)
+        if not same:
+            message = f"the name '{kind}' is taken by the lab's own {kind}"
+            case.here.complain_of_key(("services", kind), message, "give this service another name")
+
+
+def _placeable(case: Case) -> None:
+    """Let the platform look at all services; what nobody wrote cannot be wrong."""
+    here = case.here
+    unread = any(problem.path.startswith("platforms") for problem in here.reader.problems)
+    look = getattr(platforms.load(here.platform), "problems", None)
+    if case.broken or unread or look is None:
+        return
+    for complaint in look(case.services, here.options):
+        if complaint.path in here.reader.marks:
+            here.complain(complaint.path, complaint.message, complaint.hint)
+
+
+def _exposed(case: Case) -> Iterator[ExposedPort]:
+    """The exposed ports, each of a service that listens there, each of the host once."""
+    taken: set[int] = set()
+    for number, keys in case.here.spec.expose.items():
+        path = ("expose", number)
+        if keys.service in case.broken or not _listens(keys, path, case):
+            continue
+        host = keys.host or keys.port
+        hint = "take another with `host:`"
+        if host in FRONT_PORTS:
+            message = f"port {host} of the host is the front's"
+            case.here.complain((*path, "host"), message, hint)
+        if host in taken:
+            case.here.complain((*path, "host"), f"port {host} of the host is given twice", hint)
+        else:
+            yield ExposedPort(keys.service, keys.port, host)
+        taken.add(host)
+
+
+def _listens(keys: ExposeKeys, path: Path, case: Case) -> bool:
+    service = case.services.get(keys.service)
+    if service is None:
+        hint = nearest(keys.service, case.services)
+        case.here.complain((*path, "service"), f"there is no service '{keys.service}'", hint)
+        return False
+    ports = service.expansion.ports
+    if keys.port in ports.values():
+        return True
+    listed = ", ".join(f"{port} ({name})" for name, port in ports.items())
+    message = f"'{keys.service}' does not listen on {keys.port}"
+    case.here.complain((*path, "port"), message, f"it listens on {listed or 'no port'}")
+    return False
