@@ -39,7 +39,12 @@ def run(bench: Bench) -> Iterable[Figure]:
     yield _seconds(bench)
     machines = bench.lab.machines
     kept = ", ".join(m.name for m in bench.servers)
-    yield Figure("answer.machines", "machines", len(machines), note=f"that serve: {kept}")
+    yield Figure(
+        "answer.machines",
+        "machines",
+        len(machines),
+        note=f"besides visitors and their provider: {kept}",
+    )
     processes = memory.processes(bench.containers)
     count = sum(map(len, processes.values()))
     yield Figure("answer.processes", "processes on them", count)
