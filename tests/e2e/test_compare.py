@@ -13,7 +13,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import docker
 import pytest
 
 from tests.e2e.conftest import Labs
@@ -36,14 +35,10 @@ def lab(own: Labs) -> OwnLab:
 
 def trials(lab: OwnLab) -> list[str]:
     """Everything that the engine has of copies of the lab."""
-    client = docker.from_env()
-    try:
-        filters: dict[str, Any] = {"label": LABEL}
-        names = [c.labels[LABEL] for c in client.containers.list(all=True, filters=filters)]
-        names += [n.attrs["Labels"][LABEL] for n in client.networks.list(filters=filters)]
-        names += [v.attrs["Labels"][LABEL] for v in client.volumes.list(filters=filters)]
-    finally:
-        client.close()
+    api, filters = lab.client.api, {"label": LABEL}
+    found = [*api.containers(all=True, filters=filters), *api.networks(filters=filters)]
+    found += api.volumes(filters=filters)["Volumes"] or []
+    names = [one["Labels"][LABEL] for one in found]
     return [name for name in names if name.startswith(f"{lab.name}-cmp-")]
 
 

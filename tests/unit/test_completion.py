@@ -73,6 +73,9 @@ def test_every_verb_and_long_option_is_in_every_script(shell: str) -> None:
         (("images", "build", "hello", "l"), ["lab1"]),
         (("images", "save", "x.tar", "l"), ["lab1"]),
         (("completion", "z"), ["zsh"]),
+        (("experiment", "cr"), ["crash"]),
+        (("experiment", "crash", "l"), ["lab1"]),
+        (("experiment", "crash", "lab1", "--on", "v"), ["vps"]),
         (("nonsense", ""), []),
     ],
 )
