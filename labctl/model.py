@@ -132,6 +132,9 @@ class Check:
     """What must hold, asked of a real client (DESIGN decision 8).
 
     ``client`` names a module of ``labctl.checks``; ``ask`` and ``expect`` are its arguments.
+    ``origin`` is the service, or the machine, from where it is asked. ``exercise`` is what it
+    belongs to, ``lesson`` where that is taught. Checks that it ``needs`` must hold first. One
+    that does not hold is asked again ``retries`` times; ``seconds`` bound each time.
     """
 
     name: str
@@ -142,6 +145,11 @@ class Check:
     hint: str = ""
     points: int = 1
     origin: str = "client"
+    exercise: str = ""
+    needs: tuple[str, ...] = ()
+    retries: int = 0
+    seconds: float = 10
+    lesson: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,69 +4,76 @@
 * ``commands`` asks ``{"commands": {key: (machine, word, …)}, "line": name}``; it sees by key
   what follows that name at the start of a line of the output.
 
-The same command is run on a machine once, whoever asks. What a machine answers is data from
-its learner: so much of it, for so long, and nothing more.
+Of ``commands`` the same one is run on a machine once, whoever asks. What a machine answers is
+data from its learner: so much of it, for so long, and nothing more.
 """
 
 from __future__ import annotations
 
-import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from labctl.model import Check, Lab
+from labctl.checks import bounded
+from labctl.model import Check
 from labctl.parallel import each
 
-CLIENTS = frozenset({"command", "commands"})
 SECONDS = 20
-_MAX_OUTPUT = 64 * 1024
+_PATIENCE = 5  # seconds more for the engine, where a machine does not keep to its time itself
+_KILLED = 128 + 9
 
 Command = tuple[str, ...]  # a machine and the words
 
 
-def run(
-    checks: Sequence[Check], lab: Lab, containers: Mapping[str, str]
-) -> list[Mapping[str, Any]]:
-    """What checks see; ``containers`` by machine."""
-    wanted = list(
-        dict.fromkeys(command for check in checks for command in _of(check, lab).values())
-    )
+def ask(container: str, question: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """``status`` and ``output`` of a question's command, and how long it took."""
+    begin = time.monotonic()
+    work, user = question.get("input", "").encode(), question.get("user", "root")
+    seen = on_machine(container, question["command"], seconds, work, user)
+    return {**seen, "milliseconds": round((time.monotonic() - begin) * 1000)}
+
+
+def on_machine(
+    container: str | None,
+    words: Sequence[str],
+    seconds: float = SECONDS,
+    work: bytes = b"",
+    user: str = "root",
+) -> dict[str, Any]:
+    """Run a command in a container: its ``status`` and ``output``, or an ``error``."""
+    ran = executed(container, words, seconds, work, user)
+    if isinstance(ran, str):
+        return {"error": ran}
+    return {"status": ran.status, "output": ran.out.decode(errors="replace")}
+
+
+def executed(
+    container: str | None,
+    words: Sequence[str],
+    seconds: float,
+    work: bytes = b"",
+    user: str = "root",
+) -> bounded.Ran | str:
+    """A command that has run in a container to its end, or why it has not."""
+    if container is None:
+        return "the machine does not run"
+    limit = ["timeout", "--signal=KILL", f"{seconds:g}"]
+    command = ["docker", "exec", "-i", "--user", user, container, *limit, *words]
+    ran = bounded.run(command, seconds + _PATIENCE, work, together=True)
+    if ran.status == _KILLED or ran.ended.startswith("no end"):
+        return f"no end within {seconds:g} s"
+    return ran.ended or ran
+
+
+def run(checks: Sequence[Check], containers: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """What checks of ``commands`` see; ``containers`` by machine."""
+    wanted = list(dict.fromkeys(one for c in checks for one in c.ask["commands"].values()))
     found = each(lambda command: on_machine(containers.get(command[0]), command[1:]), wanted)
     answers = dict(zip(wanted, found, strict=True))
-    return [_seen(check, {k: answers[c] for k, c in _of(check, lab).items()}) for check in checks]
-
-
-def on_machine(container: str | None, words: Sequence[str]) -> dict[str, Any]:
-    """Run a command in a container: its ``status`` and ``output``, or an ``error``."""
-    if container is None:
-        return {"error": "the machine does not run"}
-    limit = ["timeout", "--signal=KILL", str(SECONDS)]
-    with subprocess.Popen(
-        ["docker", "exec", container, *limit, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    ) as process:
-        assert process.stdout
-        output = process.stdout.read(_MAX_OUTPUT)
-        if len(output) == _MAX_OUTPUT:
-            process.kill()
-    if process.returncode == 128 + 9:
-        return {"error": f"no end within {SECONDS} s"}
-    return {"status": process.returncode, "output": output.decode(errors="replace")}
-
-
-def _of(check: Check, lab: Lab) -> Mapping[str, Command]:
-    if check.client == "command":
-        return {"": (lab.machine_of(check.origin).name, *check.ask["command"])}
-    commands: Mapping[str, Command] = check.ask["commands"]
-    return commands
-
-
-def _seen(check: Check, answers: Mapping[str, dict[str, Any]]) -> Mapping[str, Any]:
-    if check.client == "command":
-        return answers[""]
-    return {key: _line(check.ask["line"], answer) for key, answer in answers.items()}
+    return [
+        {key: _line(c.ask["line"], answers[one]) for key, one in c.ask["commands"].items()}
+        for c in checks
+    ]
 
 
 def _line(name: str, answer: Mapping[str, Any]) -> str:

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import subprocess
 from typing import Any
+
+from labctl.checks import bounded
 
 TIMEOUT = 10
 
@@ -33,7 +34,7 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
         if request.get("type", "A").upper() in ("AXFR", "IXFR"):
             return _transfer(request)
         return _dig(request)
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
+    except (OSError, ValueError) as error:
         return {"error": str(error)}
 
 
@@ -111,5 +112,7 @@ def _reason(output: str) -> str:
 
 
 def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
-    return done.stdout + done.stderr
+    ran = bounded.run(command, TIMEOUT)
+    if ran.ended:
+        raise ValueError(ran.ended)
+    return (ran.out + ran.err).decode(errors="replace")

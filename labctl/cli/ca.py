@@ -24,6 +24,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "export", allow_abbrev=False, help="write the root certificate (PEM) to standard output"
     )
     _lab(export)
+    sign = actions.add_parser(
+        "sign", allow_abbrev=False, help="sign a certificate request for names of the lab"
+    )
+    _lab(sign)
+    sign.add_argument("request", metavar="FILE", help="the request in PEM; - is standard input")
     trust = actions.add_parser(
         "trust", allow_abbrev=False, help="have this computer's programs trust the lab's CA"
     )
@@ -42,8 +47,9 @@ def _lab(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show, export or trust; 1 where a store refused."""
-    return {"show": _show, "export": _export, "trust": _trust}[options.action](options)
+    """Show, export, sign or trust; 1 where a store refused."""
+    actions = {"show": _show, "export": _export, "sign": _sign, "trust": _trust}
+    return actions[options.action](options)
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -65,6 +71,19 @@ def _export(options: argparse.Namespace) -> int:
     from labctl.work.root_certificate import root_of
 
     print(root_of(options.lab).pem.strip())
+    return 0
+
+
+def _sign(options: argparse.Namespace) -> int:
+    import sys
+    from pathlib import Path
+
+    from labctl.work.root_certificate import root_of
+    from labctl.work.signing import MAX_BYTES, sign
+
+    with sys.stdin.buffer if options.request == "-" else Path(options.request).open("rb") as file:
+        request = file.read(MAX_BYTES + 1)
+    print(sign(root_of(options.lab).lab, request).strip())
     return 0
 
 

@@ -21,6 +21,7 @@ def run(options: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from labctl.cli.output import say_json
+    from labctl.exercises.reader import exercises
     from labctl.expand import expand
     from labctl.spec.lab import load
     from labctl.spec.problems import InvalidLab
@@ -29,6 +30,8 @@ def run(options: argparse.Namespace) -> int:
     file = find_lab_file(options.lab)
     try:
         expanded = expand(*load(file), options.on)
+        machines = {service.machine for service in expanded.services.values()}
+        tasks = exercises(file.parent, {*machines, *expanded.services})
     except InvalidLab as error:
         if not options.json:
             raise
@@ -40,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
         say_json({"file": str(file), "problems": [], "platforms": platforms})
     else:
         counts = f"{len(expanded.services)} services, {len(expanded.sites)} sites"
+        counts += f", {len(tasks)} exercises" if tasks else ""
         print(f"{file}: no problems on {expanded.platform} ({counts})")
         print("\n".join(f"  on {name}: {said}" for name, said in others.items()))
     return 0

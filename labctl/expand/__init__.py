@@ -16,6 +16,7 @@ from labctl.expand.setting import setting, subnets
 from labctl.expand.sites import sites
 from labctl.model import ExposedPort, PlatformName, Service, Site
 from labctl.platforms.book import Book
+from labctl.spec.checks import CheckSpec
 from labctl.spec.keys import DutyKeys
 from labctl.spec.lab import Spec
 from labctl.spec.problems import InvalidLab
@@ -41,6 +42,7 @@ class Expanded:
     platform: PlatformName
     options: Any
     duties: Mapping[str, DutyKeys] = field(default_factory=dict)
+    checks: tuple[CheckSpec, ...] = ()
     book: Book = field(default_factory=Book)
 
 
@@ -68,4 +70,5 @@ def expand(spec: Spec, reader: Reader, platform: PlatformName | None = None) -> 
         platform=here.platform,
         options=here.options,
         duties=spec.duties,
+        checks=spec.checks,
     )

@@ -11,6 +11,7 @@ from labctl.expand.services import Services
 from labctl.expand.setting import Setting
 from labctl.expand.sites import places
 from labctl.model import AddressOf, ExposedPort, Service, Site
+from labctl.spec import checks
 from labctl.spec.keys import ExposeKeys
 from labctl.spec.lab import SiteSpec
 from labctl.spec.problems import Mark, nearest
@@ -44,6 +45,7 @@ def judge(case: Case) -> tuple[ExposedPort, ...]:
     _ports_used_once(case)
     _one_kind_each(case)
     _placeable(case)
+    _asked(case)
     return tuple(_exposed(case))
 
 
@@ -149,6 +151,13 @@ def _placeable(case: Case) -> None:
     for complaint in look(case.services, here.options):
         if complaint.path in here.reader.marks:
             here.complain(complaint.path, complaint.message, complaint.hint)
+
+
+def _asked(case: Case) -> None:
+    """Checks are about services of the lab, and asked from its services and machines."""
+    services = {*case.services, *case.broken}
+    origins = {*services, *(service.machine for service in case.services.values())}
+    checks.judge(case.here.spec.checks, case.here.reader, ("checks",), services, origins)
 
 
 def _exposed(case: Case) -> Iterator[ExposedPort]:

@@ -13,6 +13,7 @@ from labctl.keep.records import AuthorityRecord, KeyRecord, LeafRecord, Signed
 from labctl.pki import authority, keys, leaf, lifetime
 from labctl.pki.certificate import SERIAL_OCTETS, serial_number
 from labctl.pki.names import Constraints
+from labctl.pki.request import Request
 
 
 def authorities(lab: str, allowed: Constraints, now: datetime) -> AuthorityRecord:
@@ -51,6 +52,11 @@ def server(
         certificate = leaf.issue(names, key, _serial(), now, issuer)
     times = lifetime.validity(now, lifetime.LEAF, issuer.end if issuer else None)
     return {**_signed(certificate, key, times), "names": list(names), "issuer": issuer_id}
+
+
+def certificate(request: Request, now: datetime, issuer: authority.Issuer) -> str:
+    """A server certificate in PEM for somebody else's key, as the request asks for."""
+    return leaf.certify(request.names, request.public_key, _serial(), now, issuer).decode()
 
 
 def ec_key() -> KeyRecord:

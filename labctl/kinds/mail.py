@@ -200,7 +200,8 @@ def _checks(service: Service, domain: str) -> Iterable[Check]:
         *mail_names.record_questions(service.name, domain),
     )
     for name, client, ask, expect, hint in questions:
-        yield Check(name, service.name, client, ask, expect, hint)
+        seconds = 45 if "read" in ask else 20
+        yield Check(name, service.name, client, ask, expect, hint, seconds=seconds)
 
 
 def _deliveries(ask: dict[str, Any], login: dict[str, Any]) -> Iterable[mail_names.Question]:

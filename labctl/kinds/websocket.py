@@ -116,6 +116,7 @@ def _checks(service: Service, scope: Scope) -> Iterable[Check]:
                 ask={"url": url},
                 expect={"status": 101, "opened": True},
                 hint=f"`labctl logs {service.machine}` shows what the program says",
+                seconds=20,
             )
 
 

@@ -22,5 +22,4 @@ def on_paper(target: str, platform: PlatformName | None = None) -> Lab:
 
 def placed(expanded: Expanded) -> Lab:
     """An expanded lab on the platform that it was expanded for, in fixed subnets."""
-    platform = platforms.load(expanded.platform)
-    return platform.place(expanded, {**SUBNETS, **expanded.subnets}, Publishing())
+    return platforms.placed(expanded, {**SUBNETS, **expanded.subnets}, Publishing())

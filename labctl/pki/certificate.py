@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePrivateKey,
     EllipticCurvePublicKey,
 )
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
@@ -22,6 +23,7 @@ ORGANIZATION = "hosting-labctl"
 SERIAL_OCTETS = 20
 
 Extension = tuple[x509.ExtensionType, bool]
+PublicKey = EllipticCurvePublicKey | RSAPublicKey
 
 
 def serial_number(entropy: bytes) -> int:
@@ -56,7 +58,7 @@ def network(cidr: str) -> x509.GeneralName:
 
 
 def key_usage(*, sign: bool = False, issue: bool = False) -> x509.KeyUsage:
-    """Signing (a TLS server with an ECDSA key), or issuing certificates and CRLs."""
+    """Signing (a TLS server whose handshakes are ephemeral), or issuing certificates and CRLs."""
     return x509.KeyUsage(
         digital_signature=sign,
         content_commitment=False,
@@ -75,7 +77,7 @@ class Draft:
     """A certificate that nobody has signed yet; ``extensions`` are values and whether critical."""
 
     subject: x509.Name
-    public_key: EllipticCurvePublicKey
+    public_key: PublicKey
     serial: int
     begin: datetime
     end: datetime

@@ -6,23 +6,28 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from labctl.pki import lifetime
 from labctl.pki.authority import Issuer, authority_key_id
-from labctl.pki.certificate import Draft, Extension, general_name, key_usage, name, sign
+from labctl.pki.certificate import Draft, Extension, PublicKey, general_name, key_usage, name, sign
 from labctl.pki.keys import EcKey
 from labctl.pki.names import as_address
 
 
 def issue(names: Sequence[str], key: EcKey, serial: int, now: datetime, issuer: Issuer) -> bytes:
+    """A server certificate in PEM for a key of ours: see `certify`."""
+    return certify(names, key.public_key(), serial, now, issuer)
+
+
+def certify(
+    names: Sequence[str], public: PublicKey, serial: int, now: datetime, issuer: Issuer
+) -> bytes:
     """A server certificate in PEM for all ``names``, the first also its common name.
 
     It lives 90 days, or until its issuer's end. Whether the issuer may sign for these names
     is not asked here (``Constraints.permits``): clients refuse what it may not.
     """
-    public = key.public_key()
     subject = _subject(names[0])
     begin, end = lifetime.validity(now, lifetime.LEAF, issuer.end)
     extensions = (*_server(names, public, subject), (authority_key_id(issuer.key_id), False))
@@ -44,9 +49,7 @@ def _subject(host: str) -> x509.Name:
     return name(host) if as_address(host) is None else x509.Name([])
 
 
-def _server(
-    names: Sequence[str], public: EllipticCurvePublicKey, subject: x509.Name
-) -> Iterable[Extension]:
+def _server(names: Sequence[str], public: PublicKey, subject: x509.Name) -> Iterable[Extension]:
     yield x509.BasicConstraints(ca=False, path_length=None), True
     yield key_usage(sign=True), True
     yield x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False

@@ -9,7 +9,9 @@ A platform module has
 * ``place(expanded, subnets, publishing) -> Lab``: the services on machines and networks,
 * optionally ``brings(spec) -> Iterable[ServiceSpec]``: services that it has beside the lab's own,
 * optionally ``problems(services, options) -> Iterable[Complaint]``: what cannot be placed, with
-  the path in the lab file.
+  the path in the lab file,
+* optionally ``asked(check, lab) -> Check``: a check that does not say from where it is asked, as
+  it can be asked there.
 
 All of it is pure. ``options`` is what the lab file says about the platform. No kind of service
 knows of platforms: what a kind says of itself is its tier (``labctl.kinds``).
@@ -19,10 +21,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
-from labctl.model import Lab, PlatformName, Publishing
+from labctl.model import Check, Lab, PlatformName, Publishing
 
 if TYPE_CHECKING:
     from labctl.expand import Expanded
@@ -55,3 +58,18 @@ def load(name: PlatformName) -> Platform:
 def summary(name: PlatformName) -> str:
     """The first line of a platform's docstring."""
     return load(name).__doc__.partition("\n")[0]
+
+
+def asked(check: Check, lab: Lab) -> Check:
+    """A check of nobody in particular, asked from where the lab's platform lets it be asked."""
+    moved = getattr(load(lab.platform), "asked", None)
+    return cast(Check, moved(check, lab)) if moved else check
+
+
+def placed(expanded: Expanded, subnets: Mapping[str, str], publishing: Publishing) -> Lab:
+    """A lab on the machines and networks of its platform, with the checks of its file."""
+    from labctl.spec.checks import made
+
+    lab = load(expanded.platform).place(expanded, subnets, publishing)
+    own = tuple(made(spec, lab) for spec in expanded.checks)
+    return replace(lab, checks=(*lab.checks, *own))

@@ -15,7 +15,7 @@ from labctl.expand import Expanded
 from labctl.kinds import Complaint
 from labctl.kinds import gateway as gateways
 from labctl.kinds.gateway import DMZ, INTERNET, LAN, Forward
-from labctl.model import ExposedPort, Lab, Machine, Network, Port, Publishing, Service
+from labctl.model import Check, ExposedPort, Lab, Machine, Network, Port, Publishing, Service
 from labctl.platforms import Addresses, machines, perimeter
 from labctl.spec.keys import OnPremiseKeys
 from labctl.spec.lab import ServiceSpec, Spec
@@ -116,6 +116,11 @@ def place(expanded: Expanded, subnets: Mapping[str, str], publishing: Publishing
     placed[GATEWAY] = _gateway(placed[GATEWAY], expanded, subnets, publishing)
     lab = machines.lab(expanded, placed, tuple(_networks(subnets)), publishing)
     return replace(lab, checks=tuple(perimeter.checks(lab)))
+
+
+def asked(check: Check, lab: Lab) -> Check:
+    """A visitor's check, from the workstation where visitors cannot ask it."""
+    return perimeter.asked(check, lab)
 
 
 def _segment_of(services: Iterable[Service]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from labctl import ssh
 from labctl.checks import ports
@@ -22,17 +21,21 @@ Targets = Mapping[str, tuple[str, int]]
 
 def checks(lab: Lab) -> Iterator[Check]:
     """The checks of the lab's services, each from where it can be asked, and the platform's own."""
-    inside = _inside_services(lab)
-    open_ports = {forward.port for forward in _options(lab).forward}
     for check in lab.checks:
-        moved = _about_inside(check, lab, inside) or not ports.of(check) <= open_ports
-        outsider = check.origin == "client"
-        yield _moved(check, lab) if moved and outsider else check
+        yield asked(check, lab)
     yield from _open_ports(lab)
     yield from _no_way_in(lab)
     yield from _way_out(lab)
     yield from _two_answers(lab)
     yield from _intranet(lab)
+
+
+def asked(check: Check, lab: Lab) -> Check:
+    """A visitor's check; from inside where it is about what is only there."""
+    open_ports = {forward.port for forward in _options(lab).forward}
+    hidden = _about_inside(check, lab, _inside_services(lab))
+    moved = hidden or not ports.of(check) <= open_ports
+    return _moved(check, lab) if moved and check.origin == "client" else check
 
 
 def _moved(check: Check, lab: Lab) -> Check:
@@ -55,7 +58,7 @@ def _inside_services(lab: Lab) -> frozenset[str]:
 
 def _about_inside(check: Check, lab: Lab, inside: frozenset[str]) -> bool:
     hosts = {name for site in lab.sites if site.inside for name in site.names}
-    return check.service in inside or urlsplit(check.ask.get("url", "")).hostname in hosts
+    return check.service in inside or ports.host(check) in hosts
 
 
 def _options(lab: Lab) -> gateway.Options:
@@ -71,7 +74,7 @@ def _check(
     lab: Lab, origin: str, name: str, targets: Targets, expect: Mapping[str, Any], hint: str = _HINT
 ) -> Check:
     ask = {"targets": {label: list(target) for label, target in targets.items()}}
-    return Check(name, _gateway(lab).name, "tcp", ask, expect, hint, origin=origin)
+    return Check(name, _gateway(lab).name, "reach", ask, expect, hint, origin=origin)
 
 
 def _listening(lab: Lab, network: str) -> dict[str, tuple[str, int]]:
@@ -143,7 +146,7 @@ def _by_proxy(lab: Lab) -> Iterable[Check]:
         proxy.name,
         "http",
         {"url": f"http://{stranger}/", "proxy": f"http://{lab.address_of(proxy.name)}:{port}"},
-        {"status": 503, "headers": {"matches": "ERR_CONNECT_FAIL 111"}},
+        {"status": 503, "header": {"matches": "ERR_CONNECT_FAIL 111"}},
         "111 is `connection refused`, said by the machine outside; see the proxy's log",
         origin=WORKSTATION,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from labctl.model import Http, Isolation, Outgoing, PlatformName, Tls
+from labctl.spec.checks import CheckKeys
 from labctl.spec.fields import (
     Choice,
     ContentFile,
@@ -196,6 +197,11 @@ class LabKeys:
         PlatformsKeys,
         Doc("what each way of deploying it needs, or why it cannot be"),
     ] = field(default_factory=PlatformsKeys)
+    checks: Annotated[
+        tuple[Any, ...],
+        Many(CheckKeys),
+        Doc("what else must hold, beside what every kind of service proves by itself"),
+    ] = ()
     responsibilities: Annotated[
         Mapping[str, DutyKeys],
         Table(Text(60), DutyKeys),
@@ -213,4 +219,5 @@ def documented() -> Iterator[tuple[str, type[Any]]]:
     yield "bare-metal", BareMetalKeys
     yield "vps", VpsKeys
     yield "on-premise", OnPremiseKeys
+    yield "check", CheckKeys
     yield "responsibility", DutyKeys

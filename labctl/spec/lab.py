@@ -10,6 +10,7 @@ from typing import Any
 from labctl import kinds
 from labctl.model import Http, Limits, PlatformName, Tls
 from labctl.spec import content, document
+from labctl.spec.checks import CheckSpec, read_checks
 from labctl.spec.document import Mapping as MappingNode
 from labctl.spec.document import Node, Scalar
 from labctl.spec.document import Sequence as SequenceNode
@@ -79,6 +80,7 @@ class Spec:
     platform: PlatformName = "vps"
     platforms: PlatformsKeys = field(default_factory=PlatformsKeys)
     duties: Mapping[str, DutyKeys] = field(default_factory=dict)
+    checks: tuple[CheckSpec, ...] = ()
 
     def on(self, platform: PlatformName) -> Any:
         """What the lab file says about a platform."""
@@ -134,6 +136,7 @@ class _Lab:
         values = self.reader.each(single, root, ())
         services = self.services(root, known["services"].doc)
         sites, expose = tuple(self.sites(root)), dict(self.expose(root))
+        checks = self.checks(root)
         if services is None or is_wrong(values["lab"]) or is_wrong(values["domain"]):
             return None
         return Spec(
@@ -148,6 +151,7 @@ class _Lab:
             broken=frozenset(self.broken),
             platform="vps" if is_wrong(values["platform"]) else values["platform"],
             platforms=PlatformsKeys() if is_wrong(values["platforms"]) else values["platforms"],
+            checks=checks,
             duties={} if is_wrong(values["responsibilities"]) else values["responsibilities"],
         )
 
@@ -186,6 +190,11 @@ class _Lab:
         elif node is not None:
             hint = "for example `- {service: mail, port: 25, host: 2525}`"
             self.reader.complain(node.mark, ("expose",), "a list of ports is expected", hint)
+
+    def checks(self, root: MappingNode) -> tuple[CheckSpec, ...]:
+        """The checks that could be read."""
+        _, node = root.items.get("checks", (None, None))
+        return () if node is None else read_checks(node, self.reader, ("checks",))
 
     def services(self, root: MappingNode, doc: str) -> dict[str, ServiceSpec] | None:
         if "services" not in root.items:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -75,10 +75,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 class InvalidLab(LabctlError):
-    """A lab file with problems; ``problems`` has all of them in the order of the file."""
+    """A lab file with problems; ``problems`` has all of them in the order of the file.
 
-    def __init__(self, problems: Iterable[Problem], lines: Sequence[str] = ()) -> None:
+    Where they are in several files, ``lines`` are those of each by its name.
+    """
+
+    def __init__(
+        self, problems: Iterable[Problem], lines: Sequence[str] | Mapping[str, Sequence[str]] = ()
+    ) -> None:
         self.problems = tuple(sorted(problems, key=lambda p: (p.file, p.mark, p.message)))
-        self.lines = tuple(lines)
-        text = "\n".join(problem.text(lines) for problem in self.problems)
+        several = lines if isinstance(lines, Mapping) else {}
+        self.lines = () if isinstance(lines, Mapping) else tuple(lines)
+        texts = (problem.text(several.get(problem.file, self.lines)) for problem in self.problems)
+        text = "\n".join(texts)
         super().__init__(text, status=2)

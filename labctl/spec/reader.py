@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping as MappingABC
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any, get_type_hints
 
 from labctl.spec.document import Document, Mapping, Node, Scalar, Sequence
@@ -48,7 +49,7 @@ def _fields(cls: type[Any]) -> MappingABC[str, Field]:
         if item.default_factory is not dataclasses.MISSING:
             default = item.default_factory()
         required = default is dataclasses.MISSING
-        key = item.name.replace("_", "-")
+        key = item.name.rstrip("_").replace("_", "-")
         found[key] = Field(key, kind, doc, required, None if required else default)
     return found
 
@@ -183,7 +184,13 @@ class Reader:
 
 def made(cls: type[Any], values: MappingABC[str, Any]) -> Any:
     """An instance of a dataclass from the values of its keys."""
-    return cls(**{key.replace("-", "_"): value for key, value in values.items()})
+    return cls(**{attribute(key): value for key, value in values.items()})
+
+
+def attribute(key: str) -> str:
+    """The dataclass's name for a key: ``from`` is a word of Python's own, and becomes ``from_``."""
+    name = key.replace("-", "_")
+    return f"{name}_" if iskeyword(name) else name
 
 
 class _Wrong:

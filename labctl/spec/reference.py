@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from labctl import kinds
+from labctl.spec import check_reference
 from labctl.spec.fields import Many, Table, Type
 from labctl.spec.keys import documented
 from labctl.spec.reader import Field, fields_of
@@ -55,6 +56,7 @@ def markdown() -> str:
     parts = [_INTRODUCTION.format(example=EXAMPLE)]
     for cls, title in titles.items():
         parts += [f"## {title.capitalize()}\n", _said(cls), _table(fields_of(cls).values(), titles)]
+    parts += check_reference.clients(lambda fields: _table(fields, titles))
     parts.append(_KINDS)
     for name in kinds.names():
         parts.append(_kind(name, titles))
@@ -108,4 +110,6 @@ def words(kind: Any, titles: dict[type[Any], str]) -> str:
         return f"keys ({words(kind.key, titles)}) and values ({words(kind.item, titles)})"
     if isinstance(kind, Type):
         return re.sub(r"^an? ", "", kind.words())
+    if kind not in titles:
+        return "its keys, below"
     return f"[{titles[kind]}](#{titles[kind].replace(' ', '-')})"

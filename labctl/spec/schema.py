@@ -19,14 +19,23 @@ Schema = dict[str, Any]
 
 def schema() -> Schema:
     """The whole schema."""
+    from labctl.spec import check_schema
+
     top = mapping(fields_of(LabKeys))
     top["properties"]["services"] |= services()
+    checks = top["properties"]["checks"]
+    top["properties"]["checks"] = {"description": checks["description"]} | {
+        "type": "array",
+        "items": {"$ref": "#/$defs/check"},
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A lab file of hosting-labctl",
         **top,
         "$defs": {
             "service": service(),
+            "check": check_schema.check(),
+            **check_schema.expectations(),
             **{f"kind-{name}": of_kind(name) for name in kinds.names()},
         },
     }

@@ -1,29 +1,128 @@
-"""Checking a lab that is up."""
+"""Checking a lab that is up, and keeping what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from labctl.checks import runner
+from labctl.checks import runner, variables
 from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
+from labctl.grades import run as runs
+from labctl.grades import store
+from labctl.grades.run import Run
+from labctl.keep import derived, files, lab_home
+from labctl.model import Check, Lab
+from labctl.spec.checks import made
 from labctl.spec.problems import nearest
 from labctl.work.execute import running
 from labctl.work.session import Session
 
+if TYPE_CHECKING:
+    from labctl.exercises.reader import Exercise
 
-def check(target: str, services: Iterable[str] = ()) -> tuple[runner.Result, ...]:
-    """Run a lab's checks, or those of some services; LabctlError where the lab is not up."""
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which checks: those of some exercises, the lab's own, or those of some services."""
+
+    services: frozenset[str] = frozenset()
+    exercises: tuple[str, ...] = ()
+    everything: bool = False
+
+    @property
+    def own(self) -> bool:
+        """Whether the lab's own checks are among them."""
+        return self.everything or not self.exercises
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A run, all runs that are kept, and why it could not be kept, if so."""
+
+    run: Run
+    kept: tuple[Run, ...] = field(default=())
+    trouble: str = ""
+
+
+def check(target: str, asked: Asked) -> Checked:
+    """Run checks of a lab and keep the run; LabctlError where the lab is not up."""
     session = Session(target, dry=True, running=True)
-    lab = session.lab
-    wanted = set(services)
+    exercises = _exercises(session, asked)
+    checks = [*_own(session.lab, asked.services)] if asked.own else []
+    for exercise in exercises:
+        checks += [made(spec, session.lab, exercise.name) for spec in exercise.checks]
+    stamp = store.stamped()
+    results = ask(session, checks)
+    titles = {exercise.name: exercise.title for exercise in exercises}
+    return _kept(runs.made(session.name, stamp, results, titles))
+
+
+def _kept(run: Run) -> Checked:
+    """Keep a run. One that cannot be kept is still a result."""
+    home = lab_home(run.lab)
+    try:
+        store.save(run, home)
+    except LabctlError as error:
+        return Checked(run, (*store.runs(home), run), str(error))
+    return Checked(run, store.runs(home))
+
+
+def _own(lab: Lab, services: Collection[str]) -> Iterable[Check]:
+    """The lab's own checks, or those of some services."""
     known = {*lab.services, *(check.service for check in lab.checks)}
-    for name in wanted - known:
+    for name in sorted(set(services) - known):
         raise LabctlError(f"{lab.name} has no service '{name}'", nearest(name, known), 2)
-    containers = running(Engine(), lab.name)
+    return [c for c in lab.checks if not services or c.service in services]
+
+
+def _exercises(session: Session, asked: Asked) -> Sequence[Exercise]:
+    """The exercises that are asked for."""
+    if not asked.exercises and not asked.everything:
+        return ()
+    from labctl.exercises import reader
+    from labctl.work.exercising import exercises_of
+
+    found = exercises_of(session)
+    if asked.everything:
+        return found
+    named = (reader.named(found, word) for word in asked.exercises)
+    return tuple({exercise.name: exercise for exercise in named}.values())
+
+
+def ask(
+    session: Session, checks: Sequence[Check], containers: Mapping[str, str] | None = None
+) -> tuple[runner.Result, ...]:
+    """Ask checks of a lab, its own or others; LabctlError where it is not up.
+
+    ``containers`` by machine, where they are known already.
+    """
+    lab = session.lab
+    containers = running(Engine(), lab.name) if containers is None else containers
     if not containers:
-        raise LabctlError(f"{lab.name} is not up", f"`labctl up {target}` brings it up")
-    if wanted:
-        lab = replace(lab, checks=tuple(c for c in lab.checks if c.service in wanted))
-    return runner.run(lab, session.kept, containers)
+        raise LabctlError(f"{lab.name} is not up", f"`labctl up {lab.name}` brings it up")
+    values = secrets(lab, checks)
+    return runner.run(lab, session.kept, containers, checks, values)
+
+
+def secrets(lab: Lab, checks: Iterable[Check]) -> Mapping[str, str]:
+    """The values of the secrets that checks name: ``secret.flag``, ``account.alice``.
+
+    They are the same at every call: derived from the lab's kept secret, which is made where
+    there is none yet. LabctlError where no account has that login.
+    """
+    asked = variables.names(checks)
+    if not asked:
+        return {}
+    accounts = {f"account.{want.name.rpartition('/')[2]}": want for want in lab.accounts}
+    accounts |= {f"account.{want.name}": want for want in lab.accounts}
+    for name in asked:
+        if name.startswith("account.") and name not in accounts:
+            known = sorted(one.partition(".")[2] for one in accounts)
+            login = name.partition(".")[2]
+            raise LabctlError(f"{lab.name} has no account '{login}'", nearest(login, known), 2)
+    wanted = {name: accounts.get(name) or variables.token(name) for name in asked}
+    with files.opened(lab_home(lab.name), write=True) as kept:
+        made_now, _ = derived.current(kept, wanted.values())
+    return {name: made_now[want.name] for name, want in wanted.items()}

@@ -17,7 +17,7 @@ from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
 from labctl.experiments import Figure
 from labctl.experiments.apparatus.bench import Bench
-from labctl.experiments.apparatus.trial import Changing, trial
+from labctl.experiments.apparatus.trial import Changing, trial, trial_name
 from labctl.model import Lab, PlatformName
 from labctl.picture.paper import placed
 from labctl.platforms import NAMES
@@ -141,7 +141,8 @@ def _column(session: Session, names: Iterable[str], say: Say) -> Column:
     troubles: list[str] = []
     name = ""
     try:
-        with trial(session.file, session.name, platform, tell) as changing:
+        copy = trial_name(session.name, platform)
+        with trial(session.file, copy, platform, tell) as changing:
             bench = _brought_up(changing, session, tell)
             for name in names:
                 tell(f"experiment {name}")
@@ -180,7 +181,7 @@ def experiment(
         say(f"on {session.name}, which is up on {chosen}")
         bench = Bench(session, chosen, say, session.expanded.duties)
         return chosen, tuple(module.run(bench))
-    with trial(session.file, session.name, chosen, say) as changing:
+    with trial(session.file, trial_name(session.name, chosen), chosen, say) as changing:
         return chosen, tuple(module.run(_brought_up(changing, session, say)))
 
 

@@ -127,7 +127,7 @@ def resize(target: str, name: str, sizes: Mapping[str, float], report: Report, w
 def _placed(session: Session, expanded: Any) -> Any:
     """The lab without what was ordered for some machine."""
     subnets = {network.name: network.subnet for network in session.lab.networks}
-    return platforms.load("vps").place(expanded, subnets, session.settings.publishing)
+    return platforms.placed(expanded, subnets, session.settings.publishing)
 
 
 def create(target: str, name: str, server: Server, report: Report, warn: Warn) -> Machine:

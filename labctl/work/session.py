@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl import resources
+from labctl.checks import variables
 from labctl.engines.state import State, write_atomically
 from labctl.errors import LabctlError
 from labctl.host import addresses
@@ -167,7 +168,7 @@ class Session:
             write=not self.dry,
             others=lambda: _engine_subnets(self.name),
         )
-        return platform.place(self.expanded, subnets, self.settings.publishing)
+        return platforms.placed(self.expanded, subnets, self.settings.publishing)
 
     @cached_property
     def kept(self) -> Kept:
@@ -235,6 +236,7 @@ def wants(lab: Lab) -> Iterable[Want]:
         yield from service.expansion.accounts
     for machine in lab.machines.values():
         yield from machine.wants
+    yield from variables.wants(lab.checks)
 
 
 def _relative(path: Path) -> Path:

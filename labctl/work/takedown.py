@@ -11,6 +11,7 @@ from labctl.engines import compose, disks
 from labctl.engines.compose import Engine
 from labctl.engines.state import State
 from labctl.errors import LabctlError
+from labctl.grades import store
 from labctl.host import addresses
 from labctl.keep import data_home, lab_home
 from labctl.render.compose import LABEL, project
@@ -105,6 +106,7 @@ def _keep(lab: str, everything: bool) -> list[str]:
     provider_snapshots.leave(lab)
     if everything:
         provider_snapshots.forget(lab)
+        store.forget(home)
         keep.purge(home)
         addresses.forget(lab, data_home())
         return []

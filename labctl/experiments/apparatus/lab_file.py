@@ -62,6 +62,20 @@ class LabFile:
         self._write()
         return name
 
+    def merge(self, text: str) -> None:
+        """Add what another lab file says: tables key by key, all else in place of what was there.
+
+        ValueError where ``text`` is no table.
+        """
+        try:
+            other = yaml.compose(text, Loader=yaml.BaseLoader)
+        except yaml.YAMLError as error:
+            raise ValueError(f"not YAML: {error}") from None
+        if not isinstance(other, MappingNode):
+            raise ValueError("keys and values are expected")
+        _merge(self.root, other)
+        self._write()
+
     def _write(self) -> None:
         text = yaml.serialize(self.root, Dumper=yaml.BaseDumper, allow_unicode=True, encoding=None)
         self.path.write_text(text, encoding="utf-8")
@@ -100,6 +114,15 @@ def _table(node: MappingNode, key: str) -> MappingNode:
 def _put(node: MappingNode, key: str, value: Node) -> None:
     kept = [pair for pair in node.value if pair[0].value != key]
     node.value = [*kept, (_scalar(key), value)]
+
+
+def _merge(node: MappingNode, other: MappingNode) -> None:
+    for key, value in other.value:
+        there = _value(node, key.value)
+        if isinstance(there, MappingNode) and isinstance(value, MappingNode):
+            _merge(there, value)
+        else:
+            _put(node, key.value, value)
 
 
 def _drop(node: Node, keys: tuple[str, ...]) -> None:

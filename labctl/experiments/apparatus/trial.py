@@ -1,4 +1,4 @@
-"""A lab of an experiment's own: a copy under another name, up, measured, and gone again.
+"""A lab of an experiment's own: a copy under another name, up, looked at, and gone again.
 
 Whatever else runs on the host is not touched: the copy has a name, a state directory, an
 authority, subnets and host ports of its own.
@@ -41,7 +41,11 @@ Say = Callable[[str], None]
 
 def trial_name(lab: str, platform: PlatformName) -> str:
     """The name of a lab's copy on a platform."""
-    tail = f"-cmp-{platform}"
+    return tailed(lab, f"-cmp-{platform}")
+
+
+def tailed(lab: str, tail: str) -> str:
+    """A lab's name with a tail, cut where it would be too long."""
     return lab[: Name.max_length - len(tail)].rstrip("-") + tail
 
 
@@ -53,6 +57,21 @@ class Changing:
         self.choices = choices
         self.say = say
         self.file = LabFile(folder / LAB_FILE)
+
+    def lay_over(self, files: Mapping[str, bytes]) -> None:
+        """Write files of the folder; a lab file is merged into the one that is there.
+
+        ValueError where a link leads out of the folder, or a lab file is none.
+        """
+        for path, data in files.items():
+            target = self.folder / path
+            if path == LAB_FILE:
+                self.file.merge(data.decode("utf-8-sig"))
+            elif not target.resolve().is_relative_to(self.folder.resolve()):
+                raise ValueError(f"{path} leads out of the lab's folder, by a link")
+            else:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(data)
 
     def build_images(self) -> None:
         """Build what the engine lacks: that takes minutes, once, and is no lab's doing."""
@@ -77,12 +96,11 @@ def _quietly(*_: object) -> None:
 
 
 @contextlib.contextmanager
-def trial(file: Path, lab: str, platform: PlatformName, say: Say) -> Iterator[Changing]:
-    """A copy of the lab in ``file``, not up yet; whatever happens, nothing of it is left.
+def trial(file: Path, name: str, platform: PlatformName, say: Say) -> Iterator[Changing]:
+    """A copy of the lab in ``file`` called ``name``, not up yet; in the end nothing of it is left.
 
     LabctlError where another trial is going on: two would measure each other.
     """
-    name = trial_name(lab, platform)
     with _alone(), _stopped_by_signals():
         remove(name)
         try:

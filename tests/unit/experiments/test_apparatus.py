@@ -16,6 +16,7 @@ from labctl.experiments.apparatus.listeners import listening
 from labctl.experiments.apparatus.ship import source
 from labctl.spec.fields import Name
 from labctl.spec.lab import load as load_lab
+from labctl.work.session import Choices
 
 LAB = """\
 # a lab
@@ -75,6 +76,33 @@ def test_a_site_is_added_under_a_name_that_is_free(file: LabFile) -> None:
     ]  # fmt: skip
     spec, _ = load_lab(file.path)
     assert {site.name for site in spec.sites} == {"www", "another", "another-2", "www-2"}
+
+
+def test_another_lab_file_is_merged_key_by_key(file: LabFile) -> None:
+    before, _ = load_lab(file.path)
+    file.merge("sites: {shop: www, www: {service: www, tls: none}}\ntitle: Merged\n")
+    spec, _ = load_lab(file.path)
+    sites = {site.name: site for site in spec.sites}
+    assert set(sites) == {"shop", *(site.name for site in before.sites)}
+    assert (sites["www"].tls, spec.title) == ("none", "Merged")
+    assert spec.services.keys() == before.services.keys()
+    for text in ("- a\n", "a: [\n", ""):
+        with pytest.raises(ValueError, match=r"keys and values are expected|not YAML"):
+            file.merge(text)
+
+
+def test_files_are_laid_over_the_folder_and_never_outside(
+    file: LabFile, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    changing = trial.Changing(file.path.parent, Choices(), lambda text: None)
+    changing.lay_over({"club/index.html": b"club", "lab.yml": b"title: Merged\n"})
+    assert (file.path.parent / "club/index.html").read_bytes() == b"club"
+    assert load_lab(file.path)[0].title == "Merged"
+    outside = tmp_path_factory.mktemp("outside")
+    (file.path.parent / "link").symlink_to(outside)
+    with pytest.raises(ValueError, match="leads out of the lab's folder"):
+        changing.lay_over({"link/passwd": b"x"})
+    assert list(outside.iterdir()) == []
 
 
 @pytest.mark.parametrize("lab", ["lab1", "a" * 31, "a-very-long-name-of-a-lab-x"])

@@ -6,10 +6,14 @@ be asked, and needs no program more for it than an intruder would find there.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labctl.checks import bounded
+
 SECONDS = 3
+_OUTPUT = 2**20
 STATES = ("connected", "refused", "unreachable", "timed out")
 
 _SCRIPT = r"""
@@ -46,6 +50,18 @@ print "$_->[0]\ttimed out\n" for values %open;
 COMMAND = ("perl", "-e", _SCRIPT, f"{SECONDS}")
 
 
+def ask(asks: Sequence[Mapping[str, Any]], container: str) -> list[dict[str, Any]]:
+    """Questions to a machine; its answers, or why there are none."""
+    ran = bounded.run(
+        ["docker", "exec", "-i", container, *COMMAND], 10 * SECONDS, written(asks), limit=_OUTPUT
+    )
+    try:
+        return understood(asks, ran.out)
+    except (KeyError, ValueError):
+        words = ran.ended or ran.last_words[:300] or "the machine does not say which it reaches"
+        return [{"error": f"no answer: {words}"} for _ in asks]
+
+
 def written(asks: Sequence[Mapping[str, Any]]) -> bytes:
     """What the command reads: all targets of all questions, numbered.
 
@@ -60,11 +76,12 @@ def understood(asks: Sequence[Mapping[str, Any]], output: bytes) -> list[dict[st
     """The answers: the names of each question's targets by state, in the order of the question.
 
     ``connected``; ``refused`` by the server itself; ``unreachable``: a router has refused, or
-    found nobody; ``timed out``: no answer at all within SECONDS.
+    found nobody; ``timed out``: no answer at all within SECONDS. KeyError or ValueError where
+    one is missing.
     """
     pairs = (line.split("\t", 1) for line in output.decode(errors="replace").splitlines())
     states = {int(number): state for number, state in pairs}
-    numbers = iter(range(len(states)))
+    numbers = itertools.count()
     return [_sorted({name: states[next(numbers)] for name in ask["targets"]}) for ask in asks]
 
 

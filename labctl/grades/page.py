@@ -1,0 +1,50 @@
+"""A run as one page of HTML, to be read and handed on: a bar for each exercise.
+
+Self-contained: its style is inside, nothing is asked of any server, there is no script. Every
+value is text wherever it lands (Jinja's autoescape).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import jinja2
+
+from labctl import resources
+from labctl.grades import store
+from labctl.grades.run import Group, Run
+from labctl.grades.store import Attempt
+
+TEMPLATE = "grades/page.html.j2"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One exercise on the page, with what earlier runs brought."""
+
+    group: Group
+    attempts: Sequence[Attempt]
+
+    @property
+    def percent(self) -> int:
+        """How long its bar is; of an exercise without points, how much of it holds."""
+        group = self.group
+        if group.of:
+            return round(100 * group.points / group.of)
+        held = sum(record.passed for record in group.records)
+        return round(100 * held / max(1, len(group.records)))
+
+
+def page(run: Run, kept: Iterable[Run] = ()) -> str:
+    """The page as text; ``kept`` are the runs that there were, this one among them."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(resources.templates()),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    earlier = tuple(kept)
+    sections = [Section(group, store.attempts(earlier, group.name)) for group in run.groups]
+    return environment.get_template(TEMPLATE).render(run=run, sections=sections)

@@ -1,0 +1,64 @@
+"""The exercises of a lab, and beginning or ending one on a lab that is up."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+from labctl.engines.compose import Engine
+from labctl.errors import LabctlError
+from labctl.exercises import reader, steps
+from labctl.exercises.folders import Steps
+from labctl.exercises.reader import Exercise
+from labctl.work.execute import running
+from labctl.work.session import Session
+from labctl.work.signing import sign
+
+
+def exercises_of(session: Session) -> tuple[Exercise, ...]:
+    """All exercises of a lab; InvalidLab with every problem of theirs."""
+    folder = Path(os.path.relpath(session.file.parent))
+    return reader.exercises(folder, {*session.lab.machines, *session.lab.services})
+
+
+def exercise_of(session: Session, word: str) -> Exercise:
+    """The exercise of a lab that a word means; LabctlError where there is none."""
+    return reader.named(exercises_of(session), word)
+
+
+def begin(target: str, word: str) -> Exercise:
+    """Apply an exercise's setup to a lab that is up. LabctlError where that cannot be done."""
+    session, exercise = _found(target, word)
+    if not exercise.fits(session.expanded.platform):
+        raise LabctlError(
+            f"{exercise.name} cannot be done on {session.expanded.platform}",
+            f"only on {', '.join(exercise.platforms)}",
+        )
+    _apply(session, exercise, exercise.setup)
+    return exercise
+
+
+def end(target: str, word: str) -> Exercise:
+    """Apply an exercise's cleanup. LabctlError where that cannot be done."""
+    session, exercise = _found(target, word)
+    _apply(session, exercise, exercise.cleanup)
+    return exercise
+
+
+def _found(target: str, word: str) -> tuple[Session, Exercise]:
+    session = Session(target, dry=True, running=True)
+    return session, exercise_of(session, word)
+
+
+def _apply(session: Session, exercise: Exercise, wanted: Steps) -> None:
+    containers = running(Engine(), session.name)
+    if not containers:
+        raise LabctlError(f"{session.name} is not up", f"`labctl up {session.name}` brings it up")
+    if wanted.lab:  # it is somebody's own folder
+        files = ", ".join(sorted(wanted.lab))
+        raise LabctlError(
+            f"{exercise.name} changes files of the lab's folder: {files}",
+            f"copy them from {exercise.folder} yourself, then `labctl up {session.name}`",
+        )
+    steps.apply(wanted, session.lab, containers, partial(sign, session.name))

@@ -1,0 +1,1 @@
+rm -f /usr/lib/cgi-bin/forms/greet
