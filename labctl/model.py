@@ -144,15 +144,6 @@ class Check:
     origin: str = "client"
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Somebody who can log in to a service, printed at the end of ``up``."""
-
-    service: str
-    login: str
-    password: str
-
-
 WantKind = Literal["certificate", "ec-key", "rsa-key", "ssh-key", "password", "token"]
 
 

@@ -28,11 +28,13 @@ def run(
     checks: Sequence[Check], lab: Lab, containers: Mapping[str, str]
 ) -> list[Mapping[str, Any]]:
     """What checks see; ``containers`` by machine."""
-    wanted = list(
-        dict.fromkeys(command for check in checks for command in _of(check, lab).values())
-    )
-    found = each(lambda command: on_machine(containers.get(command[0]), command[1:]), wanted)
-    answers = dict(zip(wanted, found, strict=True))
+    wanted = dict.fromkeys(command for check in checks for command in _of(check, lab).values())
+    answers: dict[Command, dict[str, Any]] = {}
+    # one after the other: what takes all processes of a machine leaves none for the next
+    for words in dict.fromkeys(command[1:] for command in wanted):
+        same = [command for command in wanted if command[1:] == words]
+        found = each(lambda command: on_machine(containers.get(command[0]), command[1:]), same)
+        answers |= zip(same, found, strict=True)
     return [_seen(check, {k: answers[c] for k, c in _of(check, lab).items()}) for check in checks]
 
 

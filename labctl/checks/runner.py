@@ -64,7 +64,9 @@ def run(lab: Lab, kept: Kept, containers: Mapping[str, str]) -> tuple[Result, ..
         checks = [lab.checks[n] for n in numbers[group]]
         if machine not in containers:
             return [{"error": f"the machine '{machine}' does not run"}] * len(checks)
-        return (_tried if group[1] else _asked)(checks, kept, containers[machine])
+        if group[1]:
+            return _tried(checks, containers[machine])
+        return _asked(checks, kept, containers[machine])
 
     answers = zip(numbers.values(), each(one, numbers), strict=True)
     seen = {n: answer for ns, group in answers for n, answer in zip(ns, group, strict=True)}
@@ -90,7 +92,7 @@ def _asked(checks: Sequence[Check], kept: Kept, container: str) -> list[dict[str
     return _unanswered(checks) if done is None else _answers(done, len(jobs))
 
 
-def _tried(checks: Sequence[Check], kept: Kept, container: str) -> list[dict[str, Any]]:
+def _tried(checks: Sequence[Check], container: str) -> list[dict[str, Any]]:
     """Connections, which any machine can try."""
     asks = [check.ask for check in checks]
     done = _run(container, tcp.COMMAND, tcp.written(asks))

@@ -12,9 +12,9 @@ from labctl.expand.setting import Setting
 from labctl.expand.sites import places
 from labctl.model import AddressOf, ExposedPort, Service, Site
 from labctl.spec.keys import ExposeKeys
-from labctl.spec.lab import SiteSpec
 from labctl.spec.problems import Mark, nearest
 from labctl.spec.reader import Path
+from labctl.spec.specification import SiteSpec
 
 FRONT_PORTS = (80, 443)
 

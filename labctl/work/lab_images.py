@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from labctl import resources
 from labctl.engines import archive, connect, images
 from labctl.engines.dockerfile import Recipe, base_reference, own_recipe, reference
+from labctl.engines.helper import TOOLS
+from labctl.model import Lab
 from labctl.spec.problems import InvalidLab
 from labctl.work.session import LAB_FILE, Session
 
@@ -18,7 +20,7 @@ BASE = "base"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One image that labs need: its packages, and the machines (``lab/machine``) that run it."""
+    """One image that labs need: its packages, and who runs it (``lab/machine``)."""
 
     packages: frozenset[str]
     machines: tuple[str, ...]
@@ -54,10 +56,18 @@ def wanted(labs: Iterable[str], recipe: Recipe) -> dict[str, Wanted]:
 
 
 def _add(found: dict[str, Wanted], session: Session, recipe: Recipe) -> None:
-    for machine in session.lab.machines.values():
-        name = reference(machine.packages, recipe)
+    for who, packages in users(session.lab):
+        name = reference(packages, recipe)
         others = found[name].machines if name in found else ()
-        found[name] = Wanted(machine.packages, (*others, f"{session.name}/{machine.name}"))
+        found[name] = Wanted(packages, (*others, f"{session.name}/{who}"))
+
+
+def users(lab: Lab) -> Iterator[tuple[str, frozenset[str]]]:
+    """Who runs an image with which packages: machines, and what bounds them on their host."""
+    for machine in lab.machines.values():
+        yield machine.name, machine.packages
+    if any(one.limits.disk or one.limits.bandwidth for one in lab.machines.values()):
+        yield "limits", TOOLS
 
 
 def build(labs: Iterable[str], report: Report, *, refresh: bool = False) -> dict[str, Wanted]:
