@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def _labs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("labs", metavar="LAB", nargs="*", help="whose images (all of stacks/)")
     parser.add_argument("--on", choices=NAMES, action="append", default=[],
-                        help="for this platform, not the lab's own; may be given again")  # fmt: skip
+                        help="for this platform, not the lab's own (may be repeated)")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
