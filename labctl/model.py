@@ -152,15 +152,6 @@ class Check:
     lesson: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
-    """Somebody who can log in to a service, printed at the end of ``up``."""
-
-    service: str
-    login: str
-    password: str
-
-
 WantKind = Literal["certificate", "ec-key", "rsa-key", "ssh-key", "password", "token"]
 
 

@@ -60,23 +60,22 @@ def files(machine: Machine, lab: Lab) -> Iterable[File]:
         ),
         source="labctl",
     )
-    if front:
-        return
-    for number, service in enumerate(local_services(machine, lab)):
-        assert service.expansion.route is not None
-        sites = lab.sites_by_service.get(service.name, ())
-        fronts = [s.front for s in sites] or [s.name for s in lab.of_kind("front")[:1]]
-        yield File(
-            f"/etc/nginx/sites-enabled/{service.name}.conf",
-            Template(
-                "nginx/local.conf.j2",
-                {
-                    "service": service,
-                    "names": [name for site in sites for name in site.names],
-                    "locations": service.expansion.route.locations,
-                    "default": number == 0,
-                    "fronts": sorted({lab.address_of(front) for front in fronts}),
-                },
-            ),
-            source=service.source,
-        )
+    if not front:
+        for number, service in enumerate(local_services(machine, lab)):
+            yield _local(service, lab, default=number == 0)
+
+
+def _local(service: Service, lab: Lab, default: bool) -> File:
+    """The virtual host of a service that its machine's nginx answers for the fronts."""
+    assert service.expansion.route is not None
+    sites = lab.sites_by_service.get(service.name, ())
+    fronts = [s.front for s in sites] or [s.name for s in lab.of_kind("front")[:1]]
+    context = {
+        "service": service,
+        "names": [name for site in sites for name in site.names],
+        "locations": service.expansion.route.locations,
+        "default": default,
+        "fronts": sorted({lab.address_of(front) for front in fronts}),
+    }
+    path = f"/etc/nginx/sites-enabled/{service.name}.conf"
+    return File(path, Template("nginx/local.conf.j2", context), source=service.source)

@@ -7,7 +7,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from labctl.expand import Expanded, expand
+from labctl.expand import expand
+from labctl.expanded import Expanded
 from labctl.model import Kept, Key, Lab, Leaf, PlatformName, Want
 from labctl.picture.paper import placed
 from labctl.render import render

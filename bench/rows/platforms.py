@@ -84,8 +84,8 @@ def comparing(workspace: Workspace) -> Row:
     """`labctl compare lab1` on all three platforms, whole process."""
     told: list[str] = []
     seconds = timed(lambda: told.append(workspace.labctl("compare", "lab1", "--json")))
-    measured = json.loads(told[0])
-    note = ", ".join(measured) if isinstance(measured, dict) else ""
+    found = json.loads(told[0])
+    note = f"{len(found['rows'])} figures on {', '.join(p['name'] for p in found['platforms'])}"
     return at_most(
         "`compare lab1` on all three platforms", Sample((seconds,)), COMPARE_SECONDS, "s", note
     )

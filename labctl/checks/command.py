@@ -67,9 +67,13 @@ def executed(
 
 def run(checks: Sequence[Check], containers: Mapping[str, str]) -> list[Mapping[str, Any]]:
     """What checks of ``commands`` see; ``containers`` by machine."""
-    wanted = list(dict.fromkeys(one for c in checks for one in c.ask["commands"].values()))
-    found = each(lambda command: on_machine(containers.get(command[0]), command[1:]), wanted)
-    answers = dict(zip(wanted, found, strict=True))
+    wanted = dict.fromkeys(one for c in checks for one in c.ask["commands"].values())
+    answers: dict[Command, dict[str, Any]] = {}
+    # one after the other: what takes all processes of a machine leaves none for the next
+    for words in dict.fromkeys(command[1:] for command in wanted):
+        same = [command for command in wanted if command[1:] == words]
+        found = each(lambda command: on_machine(containers.get(command[0]), command[1:]), same)
+        answers |= zip(same, found, strict=True)
     return [
         {key: _line(c.ask["line"], answers[one]) for key, one in c.ask["commands"].items()}
         for c in checks

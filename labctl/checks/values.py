@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labctl.spec.fields import Type, Wrong, quoted
+from labctl.spec.fields import Type, Wrong
+from labctl.spec.scalars import quoted
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from labctl.errors import LabctlError
 from labctl.platforms import NAMES
 
 if TYPE_CHECKING:
+    from labctl.experiments.comparison import Comparison, Row
     from labctl.model import PlatformName
-    from labctl.work.comparing import Comparison, Row
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     common.lab_argument(parser)
     parser.add_argument("--keep-data", action="store_true", help="keep mail, databases, zones")
     parser.add_argument(
-        "--purge", action="store_true", help="forget the lab's CA, keys and secrets as well"
+        "--purge",
+        action="store_true",
+        help="forget the lab's CA, keys, secrets and snapshots as well",
     )
     common.json_argument(parser)
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from labctl.cli import common
+from labctl.platforms import NAMES
 
 _MIB = 2**20
 
@@ -28,6 +29,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def _labs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("labs", metavar="LAB", nargs="*", help="whose images (all of stacks/)")
+    parser.add_argument("--on", choices=NAMES, action="append", default=[],
+                        help="for this platform, not the lab's own (may be repeated)")  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,7 +43,9 @@ def _build(options: argparse.Namespace) -> int:
     from labctl.work import lab_images
 
     with Progress() as progress:
-        needed = lab_images.build(options.labs, progress, refresh=options.refresh)
+        needed = lab_images.build(
+            options.labs, progress, refresh=options.refresh, platforms=options.on
+        )
     print(f"{len(needed)} images are there")
     return 0
 
@@ -64,7 +69,7 @@ def _list(options: argparse.Namespace) -> int:
 def _save(options: argparse.Namespace) -> int:
     from labctl.work.lab_images import save
 
-    size, needed = save(options.file, options.labs)
+    size, needed = save(options.file, options.labs, options.on)
     print(f"{len(needed)} images are in {options.file} ({size / _MIB:.0f} MiB)")
     return 0
 

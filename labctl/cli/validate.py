@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labctl.cli import common
 from labctl.platforms import NAMES
+
+if TYPE_CHECKING:
+    from labctl.model import PlatformName
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def fits(file: Path, platform: str) -> str:
+def fits(file: Path, platform: PlatformName) -> str:
     """Whether the lab could be deployed on another platform, in a few words."""
     from labctl.errors import LabctlError
     from labctl.expand import expand
@@ -57,7 +61,7 @@ def fits(file: Path, platform: str) -> str:
     from labctl.spec.problems import InvalidLab
 
     try:
-        expand(*load(file), next(name for name in NAMES if name == platform))
+        expand(*load(file), platform)
     except InvalidLab as error:
         number = len(error.problems)
         return f"{number} problem{'s' * (number > 1)}, shown by `--on {platform}`"

@@ -84,8 +84,7 @@ def _packages(text: str) -> tuple[str, ...]:
 
 def run(options: argparse.Namespace) -> int:
     """Do what the provider was asked for."""
-    done: int = globals()[f"_{options.action}"](options)
-    return done
+    return _ACTIONS[options.action](options)
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -213,3 +212,15 @@ def _restore(options: argparse.Namespace) -> int:
         taken = restore(options.lab, options.server, options.name, progress, _warn)
     print(f"{options.server} is as it was at {taken.time}")
     return 0
+
+
+_ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "list": _list,
+    "create": _create,
+    "resize": _resize,
+    "destroy": _destroy,
+    "reboot": _reboot,
+    "console": _console,
+    "snapshot": _snapshot,
+    "restore": _restore,
+}

@@ -1,8 +1,9 @@
-"""The few calls of the Docker Engine API that every `labctl` command makes, and nothing else.
+"""Calls of the Docker Engine API: those that every `labctl` command makes, and a way to others.
 
-The Docker SDK does the rest. It is not used here because importing and calling it costs three
-times as much processor time as everything else that `labctl up` does when nothing has changed
-(docs/decisions.md), and because its ``exec_start`` loses output on a busy host.
+The Docker SDK builds images and takes labs down. It is not used here because importing and
+calling it costs three times as much processor time as everything else that `labctl up` does when
+nothing has changed (docs/decisions.md), and because its ``exec_start`` loses output on a busy
+host.
 """
 
 from __future__ import annotations
@@ -57,14 +58,20 @@ def call(method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes
     return data
 
 
+def inspected(container: str) -> dict[str, Any]:
+    """Everything that the engine says of a container (GET /containers/{id}/json)."""
+    found: dict[str, Any] = json.loads(call("GET", f"/containers/{container}/json"))
+    return found
+
+
 def log_lines(container: str, seconds: float) -> Iterator[str]:
     """What a container says since its last end, as it says it, for at most so long.
 
     Not since its start: the engine writes that down when the first words may have been said.
 
-    (Engine API: GET /containers/{id}/json, GET /containers/{id}/logs.) Ends with the container.
+    (Engine API: GET /containers/{id}/logs.) Ends with the container.
     """
-    ended = json.loads(call("GET", f"/containers/{container}/json"))["State"]["FinishedAt"]
+    ended = inspected(container)["State"]["FinishedAt"]
     query = urlencode({"stdout": 1, "follow": 1, "since": _unix(ended)})
     with contextlib.suppress(TimeoutError), _connected() as connection:
         connection.settimeout(seconds)

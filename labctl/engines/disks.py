@@ -45,7 +45,7 @@ if [ "$before" -lt "$size" ]; then
     fi
     e2fsck -fp "$image" >/dev/null || [ $? -eq 1 ]
     truncate -s "$size" "$image"
-    resize2fs "$image" >/dev/null 2>&1
+    resize2fs "$image" >/dev/null
     echo "$size" >"$image.size"
 fi
 loop=$(loops | head -n 1)

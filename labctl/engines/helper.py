@@ -50,14 +50,17 @@ class Helper:
 
         It reads ``source`` and writes to ``target``, where these are given.
         """
-        done = subprocess.run(
-            self.command(program, *arguments),
-            stdin=source or subprocess.DEVNULL,
-            stdout=target or subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            timeout=_PATIENCE,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                self.command(program, *arguments),
+                stdin=source or subprocess.DEVNULL,
+                stdout=target or subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                timeout=_PATIENCE,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise LabctlError(f"it did not end within {_PATIENCE:.0f} s") from None
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip().splitlines()
             raise LabctlError(said[-1] if said else f"it ended with {done.returncode}")

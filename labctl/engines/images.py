@@ -226,12 +226,3 @@ def list_images(client: docker.DockerClient) -> tuple[Image, ...]:
 def _is_whole(name: str, labels: Mapping[str, str]) -> bool:
     """Whether an image carries the label of what its name says it is."""
     return labels.get(HASH_LABEL) == tag(name)
-
-
-def outdated(client: docker.DockerClient, recipe: Recipe) -> tuple[Image, ...]:
-    """Images of an older labctl: this one makes others for the same packages."""
-    return tuple(
-        image
-        for image in list_images(client)
-        if image.reference not in {reference(image.packages, recipe), base_reference(recipe)}
-    )

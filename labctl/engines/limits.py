@@ -63,15 +63,9 @@ def read_notes(directory: Path) -> Notes:
     return notes
 
 
-def inspected(container: str) -> dict[str, Any]:
-    """Everything that the engine says of a container (GET /containers/{id}/json)."""
-    found: dict[str, Any] = json.loads(api.call("GET", f"/containers/{container}/json"))
-    return found
-
-
 def of(container: str, note: Note | None) -> Limits:
     """The limits that hold for a container now."""
-    found = inspected(container)
+    found = api.inspected(container)
     host = found["HostConfig"]
     limits = Limits(
         memory=host["Memory"], cpus=host["NanoCpus"] / _NANO, processes=host["PidsLimit"] or 0

@@ -6,44 +6,15 @@ that nobody listens on. All of it is reported at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 from labctl.expand.judge import Case, judge
 from labctl.expand.services import services
 from labctl.expand.setting import setting, subnets
 from labctl.expand.sites import sites
-from labctl.model import ExposedPort, PlatformName, Service, Site
-from labctl.platforms.book import Book
-from labctl.spec.checks import CheckSpec
-from labctl.spec.keys import DutyKeys
-from labctl.spec.lab import Spec
+from labctl.expanded import Expanded
+from labctl.model import PlatformName
 from labctl.spec.problems import InvalidLab
 from labctl.spec.reader import Reader
-
-
-@dataclass(frozen=True, slots=True)
-class Expanded:
-    """A lab whose services are expanded but not placed yet.
-
-    ``book`` is what was ordered beside the lab file, where the platform has a provider.
-    """
-
-    name: str
-    title: str
-    domain: str
-    services: Mapping[str, Service]
-    sites: tuple[Site, ...]
-    expose: tuple[ExposedPort, ...]
-    contents: Mapping[str, Mapping[str, bytes]]
-    subnets: Mapping[str, str]
-    folder: str
-    platform: PlatformName
-    options: Any
-    duties: Mapping[str, DutyKeys] = field(default_factory=dict)
-    checks: tuple[CheckSpec, ...] = ()
-    book: Book = field(default_factory=Book)
+from labctl.spec.specification import Spec
 
 
 def expand(spec: Spec, reader: Reader, platform: PlatformName | None = None) -> Expanded:

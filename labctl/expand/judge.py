@@ -13,9 +13,9 @@ from labctl.expand.sites import places
 from labctl.model import AddressOf, ExposedPort, Service, Site
 from labctl.spec import checks
 from labctl.spec.keys import ExposeKeys
-from labctl.spec.lab import SiteSpec
 from labctl.spec.problems import Mark, nearest
 from labctl.spec.reader import Path
+from labctl.spec.specification import SiteSpec
 
 FRONT_PORTS = (80, 443)
 

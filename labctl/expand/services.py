@@ -9,7 +9,7 @@ from labctl import kinds
 from labctl.expand.setting import Setting
 from labctl.kinds import Scope
 from labctl.model import Service, Site
-from labctl.spec.lab import ServiceSpec, limits_of
+from labctl.spec.specification import ServiceSpec, limits_of
 
 Services = Mapping[str, Service]
 

@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 from labctl import platforms
 from labctl.errors import LabctlError
 from labctl.model import PlatformName
-from labctl.spec.lab import ServiceSpec, Spec
 from labctl.spec.problems import InvalidLab
 from labctl.spec.reader import Path, Reader
+from labctl.spec.specification import ServiceSpec, Spec
 
 FIRST_PORT = 8000
 

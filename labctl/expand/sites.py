@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from labctl.expand.setting import Setting
 from labctl.model import HOSTS, Site
-from labctl.spec.lab import SiteSpec
 from labctl.spec.problems import Mark, shown
 from labctl.spec.reader import Reader
+from labctl.spec.specification import SiteSpec
 
 
 def sites(here: Setting) -> tuple[Site, ...]:

@@ -17,7 +17,7 @@ says why: the table of a comparison has the same rows for every platform.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 NAMES = ("answer", "reach", "blast", "crash", "neighbour", "change", "who")
 Better = Literal["lower", "higher"]
 Needs = Literal["paper", "running", "own"]
+Say = Callable[[str], None]  # is told each step
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol, cast
 
-from labctl.model import Expansion, File, Kept, Lab, Service, Site, Tier
+from labctl.model import Expansion, File, Kept, Lab, Machine, Service, Site, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Scope:
 
     ``content`` are the service's own files by relative path, ``sites`` the sites it answers,
     ``all_sites`` those of the whole lab, ``services`` the kinds of all services by name.
-    ``beside_front`` says that every front that talks to it runs on the same machine, ``port`` is
-    one that no other service of its machine has.
+    ``beside_front`` says that every front that talks to it runs on the same machine. ``port`` is
+    one that no other service of its machine has, where the kind's option ``port`` is 0.
     """
 
     lab: str
@@ -98,6 +98,12 @@ def tier(name: str) -> Tier:
     """Where a kind stands: outside, in public, or inside."""
     found: Tier = getattr(load(name), "TIER", "inside")
     return found
+
+
+def visiting(machine: Machine, lab: Lab) -> bool:
+    """Whether all that runs on a machine is visitors' business, and something does."""
+    found = [tier(lab.services[name].kind) for name in machine.services]
+    return set(found) == {"outside"}
 
 
 def summary(name: str) -> str:

@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from labctl import experiments, resources
 from labctl.experiments import Figure
+from labctl.experiments.comparison import Comparison, Row
 from labctl.picture import bars, topology
-from labctl.work.comparing import Comparison, Row
 
 TEMPLATE = "compare/page.html.j2"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from labctl import platforms
-from labctl.expand import Expanded, expand
+from labctl.expand import expand
+from labctl.expanded import Expanded
 from labctl.model import Lab, PlatformName, Publishing
 from labctl.spec.lab import load
 from labctl.work.session import find_lab_file

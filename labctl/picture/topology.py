@@ -204,8 +204,7 @@ def _machines(lab: Lab, layout: Layout) -> Iterable[str]:
 def _class(machine: Machine, lab: Lab) -> str:
     if len(machine.addresses) > 1:
         return "t-gateway"
-    visiting = all(kinds.tier(lab.services[name].kind) == "outside" for name in machine.services)
-    return "t-visitor" if visiting else "t-machine"
+    return "t-visitor" if kinds.visiting(machine, lab) else "t-machine"
 
 
 def _services(machine: Machine, lab: Lab) -> Sequence[str]:

@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 from labctl.model import Check, Lab, PlatformName, Publishing
 
 if TYPE_CHECKING:
-    from labctl.expand import Expanded
-    from labctl.spec.lab import ServiceSpec
+    from labctl.expanded import Expanded
+    from labctl.spec.specification import ServiceSpec
 
 NAMES: tuple[PlatformName, ...] = get_args(PlatformName)
 Addresses = Literal["public", "private"]

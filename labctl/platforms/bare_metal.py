@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from labctl import kinds
-from labctl.expand import Expanded
+from labctl.expanded import Expanded
 from labctl.kinds import Complaint
 from labctl.model import Lab, Publishing, Service
 from labctl.platforms import Addresses, machines
 from labctl.spec.keys import BareMetalKeys
-from labctl.spec.lab import ServiceSpec
 from labctl.spec.problems import nearest
+from labctl.spec.specification import ServiceSpec
 
 SEGMENTS: Mapping[str, Addresses] = {machines.INTERNET: "public"}
 INSIDE = False

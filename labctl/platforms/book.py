@@ -51,11 +51,7 @@ def merged(machine: Machine, book: Book) -> Machine:
     The later word counts: where the lab file says another limit than when the order was placed,
     the lab file's; where it wants other packages, they do without the snapshot.
     """
-    sizes = {
-        limit: order.now
-        for limit, order in book.sizes.get(machine.name, {}).items()
-        if order.was == getattr(machine.limits, limit)
-    }
+    sizes = {limit: order.now for limit, order in _standing(book, machine).items()}
     restored = book.restored.get(machine.name)
     same = restored is not None and set(restored.packages) == machine.packages
     return replace(
@@ -63,6 +59,15 @@ def merged(machine: Machine, book: Book) -> Machine:
         limits=resized(machine.limits, sizes),
         image=restored.image if restored and same else "",
     )
+
+
+def _standing(book: Book, machine: Machine) -> dict[str, Resized]:
+    """The orders for a machine, as the lab file has it, that no later word has overtaken."""
+    return {
+        limit: order
+        for limit, order in book.sizes.get(machine.name, {}).items()
+        if order.was == getattr(machine.limits, limit)
+    }
 
 
 def resized(limits: Limits, sizes: Mapping[str, float]) -> Limits:
@@ -73,22 +78,17 @@ def resized(limits: Limits, sizes: Mapping[str, float]) -> Limits:
 
 def ordered(book: Book, machine: Machine, wanted: Mapping[str, float]) -> Book:
     """The book with an order for a machine as the lab file has it; the same again is none."""
-    before = {
-        limit: order
-        for limit, order in book.sizes.get(machine.name, {}).items()
-        if order.was == getattr(machine.limits, limit)
-    }
     orders = {n: Resized(getattr(machine.limits, n), value) for n, value in wanted.items()}
-    kept = {n: one for n, one in (before | orders).items() if one.was != one.now}
+    kept = {n: one for n, one in (_standing(book, machine) | orders).items() if one.was != one.now}
     others = {name: sizes for name, sizes in book.sizes.items() if name != machine.name}
     return replace(book, sizes={**others, machine.name: kept} if kept else others)
 
 
-def service_of(name: str, ordered: Server) -> Service:
+def service_of(name: str, wanted: Server) -> Service:
     """A server of the book in the form of a service, from which a machine is made."""
-    options = server.Options(ordered.packages, bool(ordered.limits.disk))
+    options = server.Options(wanted.packages, bool(wanted.limits.disk))
     service = Service(name, "server", name, options)
-    expansion = replace(server.expand(service), limits=ordered.limits)
+    expansion = replace(server.expand(service), limits=wanted.limits)
     return replace(service, expansion=expansion)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from labctl import ssh, webserver
 from labctl.errors import LabctlError
-from labctl.expand import Expanded
+from labctl.expanded import Expanded
 from labctl.model import (
     HOSTS,
     Daemon,
+    Expansion,
     Lab,
     Limits,
     Machine,
@@ -25,6 +26,8 @@ from labctl.model import (
 
 INTERNET = "internet"
 _RESERVED = 3
+_NGINX = Expansion(webserver.PACKAGES, webserver.CAPABILITIES, (webserver.DAEMON,))
+_SSH = Expansion(ssh.PACKAGES, ssh.CAPABILITIES, (ssh.DAEMON,))
 
 
 def grouped(services: Iterable[Service]) -> dict[str, list[Service]]:
@@ -73,36 +76,34 @@ def machine(
     ``addresses`` by network; ``more`` are further fields of the machine.
     """
     expansions = [service.expansion for service in services]
-    packages = _union(e.packages for e in expansions)
-    capabilities = _union(e.capabilities for e in expansions)
-    daemons = _once(d for e in expansions for d in e.daemons)
-    if any(e.route and e.route.locations for e in expansions) and webserver.DAEMON not in daemons:
-        packages |= webserver.PACKAGES
-        capabilities |= webserver.CAPABILITIES
-        daemons.append(webserver.DAEMON)
     logs_in = ssh.wanted(services, company=bool(more.get("public")))
-    if logs_in:
-        packages |= ssh.PACKAGES
-        capabilities |= ssh.CAPABILITIES
-        daemons.append(ssh.DAEMON)
+    own = [*_web_server(expansions), *([_SSH] if logs_in else [])]
     named = [e.host_name for e in expansions if e.host_name]
     volumes = tuple(volume for service in services for volume in _volumes(service))
     return Machine(
         name=name,
         services=tuple(service.name for service in services),
-        packages=packages,
-        capabilities=capabilities,
+        packages=_union(one.packages for one in (*expansions, *own)),
+        capabilities=_union(one.capabilities for one in (*expansions, *own)),
         addresses=addresses,
         host_name=named[0] if named else f"{name}.{HOSTS}.{domain}",
         limits=_limits([e.limits for e in expansions], sum(volume.size for volume in volumes)),
         volumes=volumes,
         tmpfs=tuple(dict.fromkeys(t for e in expansions for t in e.tmpfs)),
         ports=tuple(ports),
-        daemons=tuple(daemons),
+        daemons=_once(d for one in (*expansions, *own) for d in one.daemons),
         wants=ssh.wants(name) if logs_in else (),
         sysctls={name: value for e in expansions for name, value in e.sysctls.items()},
         **more,
     )
+
+
+def _web_server(expansions: Sequence[Expansion]) -> Iterable[Expansion]:
+    """The nginx that a machine needs where its services are answered by one and bring none."""
+    daemons = {daemon.name for e in expansions for daemon in e.daemons}
+    answered = any(e.route and e.route.locations for e in expansions)
+    if answered and webserver.DAEMON.name not in daemons:
+        yield _NGINX
 
 
 def published(
@@ -182,9 +183,9 @@ def lab(
     )
 
 
-def _once(daemons: Iterable[Daemon]) -> list[Daemon]:
+def _once(daemons: Iterable[Daemon]) -> tuple[Daemon, ...]:
     """A daemon that several services share, once."""
-    return list({daemon.name: daemon for daemon in daemons}.values())
+    return tuple({daemon.name: daemon for daemon in daemons}.values())
 
 
 def _volumes(service: Service) -> Iterable[Volume]:

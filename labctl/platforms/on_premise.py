@@ -11,14 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from labctl import kinds
-from labctl.expand import Expanded
+from labctl.expanded import Expanded
 from labctl.kinds import Complaint
 from labctl.kinds import gateway as gateways
 from labctl.kinds.gateway import DMZ, INTERNET, LAN, Forward
 from labctl.model import Check, ExposedPort, Lab, Machine, Network, Port, Publishing, Service
 from labctl.platforms import Addresses, machines, perimeter
 from labctl.spec.keys import OnPremiseKeys
-from labctl.spec.lab import ServiceSpec, Spec
+from labctl.spec.specification import ServiceSpec, Spec
 
 SEGMENTS: Mapping[str, Addresses] = {INTERNET: "public", DMZ: "private", LAN: "private"}
 INSIDE = True

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from labctl.expand import Expanded
+from labctl.expanded import Expanded
 from labctl.model import Lab, Machine, Publishing
 from labctl.platforms import Addresses, machines, vps_checks
 from labctl.platforms.book import merged, service_of
 from labctl.spec.keys import VpsKeys
-from labctl.spec.lab import ServiceSpec
+from labctl.spec.specification import ServiceSpec
 
 SEGMENTS: Mapping[str, Addresses] = {machines.INTERNET: "public"}
 INSIDE = False

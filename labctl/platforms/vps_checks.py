@@ -116,8 +116,4 @@ def _disks(machine: Machine) -> tuple[str, ...]:
 
 def _quiet(lab: Lab) -> Machine:
     """The machine where it disturbs least that for an instant no process can be started."""
-
-    def visitors(machine: Machine) -> bool:
-        return all(kinds.tier(lab.services[s].kind) == "outside" for s in machine.services)
-
-    return min(lab.machines.values(), key=lambda m: (not visitors(m), len(m.daemons)))
+    return min(lab.machines.values(), key=lambda m: (not kinds.visiting(m, lab), len(m.daemons)))

@@ -89,18 +89,7 @@ def _service(machine: Machine, lab: Lab, images: Images, state: str) -> dict[str
         "stop_grace_period": "10s",
         "restart": "unless-stopped",
         "tmpfs": ["/run:exec,mode=755,size=32m", *machine.tmpfs],
-        "volumes": [
-            {
-                "type": "bind",
-                "source": f"{state}/machines/{machine.name}",
-                "target": "/labctl",
-                "read_only": True,
-            },
-            *(
-                {"type": "volume", "source": volume.name, "target": volume.path}
-                for volume in machine.volumes
-            ),
-        ],
+        "volumes": [*_mounts(machine, state)],
         "networks": {name: {"ipv4_address": a} for name, a in machine.addresses.items()},
         "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "2"}},
         "labels": {
@@ -118,6 +107,14 @@ def _service(machine: Machine, lab: Lab, images: Images, state: str) -> dict[str
     if machine.ports:
         definition["ports"] = [text for port in machine.ports for text in _published(port, lab)]
     return definition
+
+
+def _mounts(machine: Machine, state: str) -> Iterable[dict[str, Any]]:
+    """What a machine is given to read, and its data."""
+    given = f"{state}/machines/{machine.name}"
+    yield {"type": "bind", "source": given, "target": "/labctl", "read_only": True}
+    for volume in machine.volumes:
+        yield {"type": "volume", "source": volume.name, "target": volume.path}
 
 
 def _volume(volume: Volume, lab: Lab) -> dict[str, Any]:

@@ -1,90 +1,23 @@
-"""The lab file as a typed specification, and everything that is wrong with it."""
+"""Reading a lab file: a typed specification, and everything that is wrong with it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 from labctl import kinds
-from labctl.model import Http, Limits, PlatformName, Tls
+from labctl.model import Limits
 from labctl.spec import content, document
 from labctl.spec.checks import CheckSpec, read_checks
 from labctl.spec.document import Mapping as MappingNode
 from labctl.spec.document import Node, Scalar
 from labctl.spec.document import Sequence as SequenceNode
 from labctl.spec.fields import HostLabel, Kind, Name
-from labctl.spec.keys import (
-    DutyKeys,
-    ExposeKeys,
-    LabKeys,
-    PlatformsKeys,
-    ServiceKeys,
-    SiteKeys,
-)
+from labctl.spec.keys import ExposeKeys, LabKeys, PlatformsKeys, ServiceKeys, SiteKeys
 from labctl.spec.problems import InvalidLab, Mark, Problem, nearest, shown
 from labctl.spec.reader import Reader, fields_of, is_wrong, made
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceSpec:
-    """A service as the lab file says it, with its content by relative path."""
-
-    name: str
-    kind: str
-    machine: str
-    limits: Mapping[str, Any]
-    options: Any
-    content: Mapping[str, bytes]
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class SiteSpec:
-    """A site as the lab file says it; ``names`` relative to the domain, the first canonical.
-
-    ``key`` is what the lab file calls it, ``name`` the ASCII form of that.
-    """
-
-    key: str
-    name: str
-    service: str
-    names: tuple[str, ...]
-    tls: Tls
-    http: Http
-    config: bytes
-    config_source: str
-    source: str
-    inside: bool = False
-    replicas: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """A lab as its file says it.
-
-    Where the reader has problems, it is what could be read: ``broken`` are services that could
-    not. ``expose`` are exposed ports by their number in the lab file's list.
-    """
-
-    name: str
-    title: str
-    domain: str
-    folder: Path
-    services: Mapping[str, ServiceSpec]
-    sites: tuple[SiteSpec, ...]
-    expose: Mapping[int, ExposeKeys]
-    subnet: str
-    broken: frozenset[str] = frozenset()
-    platform: PlatformName = "vps"
-    platforms: PlatformsKeys = field(default_factory=PlatformsKeys)
-    duties: Mapping[str, DutyKeys] = field(default_factory=dict)
-    checks: tuple[CheckSpec, ...] = ()
-
-    def on(self, platform: PlatformName) -> Any:
-        """What the lab file says about a platform."""
-        return getattr(self.platforms, platform.replace("-", "_"))
+from labctl.spec.specification import ServiceSpec, SiteSpec, Spec
 
 
 def load(path: Path, name: str = "") -> tuple[Spec, Reader]:
@@ -323,8 +256,3 @@ class _Lab:
 
     def source(self, path: tuple[str | int, ...]) -> str:
         return f"{self.reader.document.file}:{self.reader.at(path).line}"
-
-
-def limits_of(spec: ServiceSpec, needed: Limits) -> Limits:
-    """The limits that a lab file says, over those that a kind needs."""
-    return replace(needed, **spec.limits)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,77 +13,17 @@ from labctl import experiments
 from labctl.engines import api
 from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
-from labctl.experiments import Figure
+from labctl.experiments import Figure, Say
 from labctl.experiments.apparatus.bench import Bench
 from labctl.experiments.apparatus.trial import Changing, trial, trial_name
-from labctl.model import Lab, PlatformName
+from labctl.experiments.comparison import Column, Comparison, rows
+from labctl.model import PlatformName
 from labctl.picture.paper import placed
 from labctl.platforms import NAMES
-from labctl.spec.lab import Spec, load
+from labctl.spec.lab import load
+from labctl.spec.specification import Spec
 from labctl.work.execute import running
 from labctl.work.session import Choices, Session, find_lab_file, read_settings, state_of
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """What was measured on one platform: figures by their key, and what could not be done.
-
-    ``lab`` is the lab as it is placed there, for its picture; ``seconds`` all of it took.
-    """
-
-    platform: PlatformName
-    lab: Lab
-    figures: dict[str, Figure]
-    troubles: tuple[str, ...] = ()
-    seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One figure on all platforms, and the experiment that it comes from."""
-
-    experiment: str
-    key: str
-    title: str
-    figures: dict[PlatformName, Figure]
-
-    @property
-    def first(self) -> Figure:
-        """One of them: unit and direction are the same on all."""
-        return next(iter(self.figures.values()))
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A lab on several platforms, measured in one run; ``host`` says on what, in words."""
-
-    target: str
-    lab: str
-    title: str
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...] = ()
-    host: str = ""
-
-    @property
-    def platforms(self) -> tuple[PlatformName, ...]:
-        """The platforms that were compared."""
-        return tuple(column.platform for column in self.columns)
-
-    @property
-    def troubles(self) -> tuple[str, ...]:
-        """Everything that could not be measured, and why."""
-        return tuple(f"{c.platform}: {text}" for c in self.columns for text in c.troubles)
-
-    def command(self, experiment: str, platform: str = "PLATFORM") -> str:
-        """What reproduces the figures of an experiment."""
-        return command(experiment, self.target, platform)
-
-
-def command(experiment: str, target: str, platform: str) -> str:
-    """The command line of one experiment."""
-    return f"labctl experiment {experiment} {shlex.quote(target)} --on {platform}"
 
 
 def compare(target: str, wanted: Sequence[PlatformName], say: Say) -> Comparison:
@@ -116,17 +54,6 @@ def _spec(target: str) -> Spec:
     earlier = None if "/" in target else read_settings(state_of(target, running=True))
     file = Path(earlier.file) if earlier else find_lab_file(target)
     return load(file, earlier.name if earlier else "")[0]
-
-
-def rows(columns: Iterable[Column]) -> Iterator[Row]:
-    """The rows of the table: experiments in their order, figures in theirs."""
-    columns = tuple(columns)
-    for name in experiments.NAMES:
-        found = [k for column in columns for k in column.figures if k.partition(".")[0] == name]
-        for key in dict.fromkeys(found):
-            figures = {c.platform: c.figures[key] for c in columns if key in c.figures}
-            title = next(iter(figures.values())).title
-            yield Row(name, key, title, figures)
 
 
 def _column(session: Session, names: Iterable[str], say: Say) -> Column:

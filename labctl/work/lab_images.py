@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from labctl import resources
 from labctl.engines import archive, connect, images
 from labctl.engines.dockerfile import Recipe, base_reference, own_recipe, reference
+from labctl.engines.helper import TOOLS
+from labctl.model import Lab, PlatformName
 from labctl.spec.problems import InvalidLab
-from labctl.work.session import LAB_FILE, Session
+from labctl.work.session import LAB_FILE, Choices, Session
 
 Report = Callable[[str, str], None]
 BASE = "base"
@@ -18,7 +20,7 @@ BASE = "base"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One image that labs need: its packages, and the machines (``lab/machine``) that run it."""
+    """One image that labs need: its packages, and who runs it (``lab/machine``)."""
 
     packages: frozenset[str]
     machines: tuple[str, ...]
@@ -45,29 +47,50 @@ def stacks() -> tuple[str, ...]:
     return tuple(str(path) for path in sorted(here.glob(f"*/{LAB_FILE}")))
 
 
-def wanted(labs: Iterable[str], recipe: Recipe) -> dict[str, Wanted]:
-    """The images of labs (all of ``stacks/`` where none is named), by reference."""
+def wanted(
+    labs: Iterable[str], recipe: Recipe, platforms: Iterable[PlatformName] = ()
+) -> dict[str, Wanted]:
+    """The images of labs (all of ``stacks/`` where none is named), by reference.
+
+    For each lab's own platform where none is named.
+    """
     found: dict[str, Wanted] = {}
     for target in tuple(labs) or stacks():
-        _add(found, Session(target, dry=True), recipe)
+        for platform in tuple(platforms) or (None,):
+            _add(found, Session(target, Choices(on=platform), dry=True), recipe)
     return found
 
 
 def _add(found: dict[str, Wanted], session: Session, recipe: Recipe) -> None:
-    for machine in session.lab.machines.values():
-        name = reference(machine.packages, recipe)
+    for who, packages in users(session.lab):
+        name = reference(packages, recipe)
         others = found[name].machines if name in found else ()
-        found[name] = Wanted(machine.packages, (*others, f"{session.name}/{machine.name}"))
+        machines = dict.fromkeys((*others, f"{session.name}/{who}"))
+        found[name] = Wanted(packages, tuple(machines))
 
 
-def build(labs: Iterable[str], report: Report, *, refresh: bool = False) -> dict[str, Wanted]:
+def users(lab: Lab) -> Iterator[tuple[str, frozenset[str]]]:
+    """Who runs an image with which packages: machines, and what bounds them on their host."""
+    for machine in lab.machines.values():
+        yield machine.name, machine.packages
+    if any(one.limits.disk or one.limits.bandwidth for one in lab.machines.values()):
+        yield "limits", TOOLS
+
+
+def build(
+    labs: Iterable[str],
+    report: Report,
+    *,
+    refresh: bool = False,
+    platforms: Iterable[PlatformName] = (),
+) -> dict[str, Wanted]:
     """Build what the engine lacks; ``report`` is told machines and what happens to their image.
 
     With ``refresh`` everything is built anew with today's packages. Errors as
     `labctl.engines.images.build`.
     """
     recipe = own_recipe()
-    needed = wanted(labs, recipe)
+    needed = wanted(labs, recipe, platforms)
 
     def tell(progress: images.Progress) -> None:
         who = needed[progress.image].title if progress.image in needed else BASE
@@ -78,9 +101,11 @@ def build(labs: Iterable[str], report: Report, *, refresh: bool = False) -> dict
     return needed
 
 
-def save(file: Path, labs: Iterable[str]) -> tuple[int, Mapping[str, Wanted]]:
+def save(
+    file: Path, labs: Iterable[str], platforms: Iterable[PlatformName] = ()
+) -> tuple[int, Mapping[str, Wanted]]:
     """Write the images of labs to one file; its size in bytes, and what is in it."""
-    needed = wanted(labs, own_recipe())
+    needed = wanted(labs, own_recipe(), platforms)
     return archive.save(connect(timeout=3600), file, needed), needed
 
 

@@ -14,8 +14,6 @@ from labctl.parallel import each
 from labctl.plan import Change, Desired, Observation, Plan, SeenMachine
 from labctl.work.session import Session
 
-_STOP_SECONDS = 10
-
 
 def with_limits(seen: Observation, desired: Desired, session: Session) -> Observation:
     """The observation with the limits that hold, of those machines where they may be others.
@@ -109,7 +107,7 @@ def started(session: Session, containers: Mapping[str, str]) -> None:
 
 
 def _bound(name: str, container: str, wanted: Limits, notes: Notes) -> None:
-    start = limits.inspected(container)["State"]["StartedAt"]
+    start = api.inspected(container)["State"]["StartedAt"]
     before = notes.of(name, container)
     known = before is not None and before.started == start
     if wanted.bandwidth or (known and before is not None and before.bandwidth):
@@ -128,7 +126,7 @@ def resize(session: Session, change: Change, container: str) -> None:
         notes.write(machine.name, Note(container))
     limits.update(machine.name, container, machine.limits)
     if change.off:
-        api.call("POST", f"/containers/{container}/stop?t={_STOP_SECONDS}")
+        api.call("POST", f"/containers/{container}/stop")
         try:
             disks.attach(session.name, machine.volumes)
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,9 +10,10 @@ from labctl import platforms
 from labctl.engines import api, disks, limits
 from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
-from labctl.model import Machine
+from labctl.expanded import Expanded
+from labctl.model import Lab, Machine, Volume
 from labctl.parallel import each
-from labctl.platforms.book import Book, Server, ordered, resized, service_of, without
+from labctl.platforms.book import Book, Server, ordered, resized, without
 from labctl.render.compose import LABEL, project
 from labctl.spec.problems import nearest
 from labctl.work import limiting, provider_snapshots
@@ -21,8 +22,6 @@ from labctl.work.execute import Report, running, wait
 from labctl.work.provider_book import change_book, read_book
 from labctl.work.provider_snapshots import Snapshot
 from labctl.work.session import Choices, Session
-
-_STOP_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +123,8 @@ def resize(target: str, name: str, sizes: Mapping[str, float], report: Report, w
     _carried_out(session, order, report, warn)
 
 
-def _placed(session: Session, expanded: Any) -> Any:
-    """The lab without what was ordered for some machine."""
+def _placed(session: Session, expanded: Expanded) -> Lab:
+    """An expanded lab on the networks that the session's lab has."""
     subnets = {network.name: network.subnet for network in session.lab.networks}
     return platforms.placed(expanded, subnets, session.settings.publishing)
 
@@ -148,8 +147,7 @@ def destroy(target: str, name: str, report: Report, warn: Warn) -> None:
     """Remove a server that ``create`` made, its data and its snapshots."""
     session = session_of(target)
     machine = machine_of(session, name)
-    server = session.expanded.book.servers.get(name)
-    if server is None:
+    if name not in session.expanded.book.servers:
         runs = ", ".join(machine.services)
         raise LabctlError(
             f"{name} is in the lab file (it runs {runs}), so it is not the provider's to destroy",
@@ -158,14 +156,13 @@ def destroy(target: str, name: str, report: Report, warn: Warn) -> None:
         )
     _carried_out(session, lambda book: without(book, [name]), report, warn)
     provider_snapshots.forget(session.name, name)
-    _drop_data(session.name, server, name)
+    _drop_data(session.name, machine.volumes)
 
 
-def _drop_data(lab: str, server: Server, name: str) -> None:
-    paths = service_of(name, server).expansion.volumes
-    names = [f"{name}{path.replace('/', '-')}" for path in paths]
-    for volume in names:
-        api.call("DELETE", f"/volumes/{project(lab)}_{volume}?force=1")
+def _drop_data(lab: str, volumes: Iterable[Volume]) -> None:
+    names = [volume.name for volume in volumes]
+    for name in names:
+        api.call("DELETE", f"/volumes/{project(lab)}_{name}?force=1")
     disks.drop(lab, names)
 
 
@@ -190,7 +187,7 @@ def reboot(target: str, name: str, report: Report) -> None:
     container = _running(session, name, engine)
     with session.state.locked():
         report(name, "rebooting")
-        api.call("POST", f"/containers/{container}/restart?t={_STOP_SECONDS}")
+        api.call("POST", f"/containers/{container}/restart")
         limiting.started(session, {name: container})
         wait({name: container}, engine, report, {name})
 

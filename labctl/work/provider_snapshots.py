@@ -34,7 +34,6 @@ _META = "snapshot.json"
 _CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD")
 _READ = 'tar -C "$1" --numeric-owner --sort=name -cp .'
 _WRITE = 'find "$1" -mindepth 1 -delete; tar -C "$1" --numeric-owner -xp'
-_SECONDS = 10  # to stop in
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +64,29 @@ def take(lab: str, machine: Machine, container: str, name: str) -> Snapshot:
     if folder.exists():
         hint = f"`labctl vps snapshot {lab} {machine.name} --delete {snapshot.name}` removes it"
         raise LabctlError(f"{machine.name} has a snapshot '{snapshot.name}'", hint, status=2)
+    try:
+        _fill(folder, lab, snapshot, container)
+    except BaseException:
+        _drop_image(_image(_SNAPSHOT, lab, machine.name, snapshot.name))
+        raise
+    return snapshot
+
+
+def _fill(folder: Path, lab: str, snapshot: Snapshot, container: str) -> None:
+    """Put a snapshot together beside its folder, which appears when it is whole."""
     new = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700, parents=True)
     try:
         with _standing_still(container):
             _commit(lab, container, snapshot)
-            for volume in machine.volumes:
-                _archive(_data(lab, container, volume.name), new / f"{volume.name}.tar")
+            for volume in snapshot.volumes:
+                _archive(_data(lab, container, volume), new / f"{volume}.tar")
         (new / _META).write_text(json.dumps(asdict(snapshot)))
         new.rename(folder)
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
-        _drop_image(_image(_SNAPSHOT, lab, machine.name, snapshot.name))
         raise
-    return snapshot
 
 
 @contextmanager
@@ -101,7 +108,7 @@ def _commit(lab: str, container: str, snapshot: Snapshot) -> None:
 
 def _data(lab: str, container: str, volume: str) -> Helper:
     """A helper that has one of a server's volumes, and the programs of the server's image."""
-    image = json.loads(api.call("GET", f"/containers/{container}/json"))["Image"]
+    image = api.inspected(container)["Image"]
     return Helper(image, _CAPABILITIES, volumes=(f"{project(lab)}_{volume}:/data",))
 
 
@@ -125,7 +132,7 @@ def put_back(lab: str, machine: Machine, container: str, name: str) -> Snapshot:
     image = _image(_RESTORED, lab, machine.name)
     _tag(_image(_SNAPSHOT, lab, machine.name, name), image)
     helpers = {v.name: _data(lab, container, v.name) for v in machine.volumes}
-    api.call("POST", f"/containers/{container}/stop?t={_SECONDS}")
+    api.call("POST", f"/containers/{container}/stop")
     for volume, helper in helpers.items():
         archive = _folder(lab, machine.name, name) / f"{volume}.tar"
         if archive.exists():
@@ -154,6 +161,11 @@ def snapshots(lab: str, machine: str) -> tuple[Snapshot, ...]:
     """A server's snapshots, the oldest first."""
     found = [_read(path) for path in _folder(lab, machine, "").glob(f"[a-z]*/{_META}")]
     return tuple(sorted(found, key=lambda snapshot: (snapshot.time, snapshot.name)))
+
+
+def count(lab: str) -> int:
+    """How many snapshots there are of all servers of a lab."""
+    return len(list(_folder(lab, "", "").glob(f"*/[a-z]*/{_META}")))
 
 
 def _read(path: Path) -> Snapshot:

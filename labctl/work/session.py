@@ -23,6 +23,7 @@ from labctl.keep import data_home, keep, lab_home
 from labctl.model import Kept, Lab, Machine, PlatformName, Publishing, Want
 
 if TYPE_CHECKING:
+    from labctl.render.compose import Images
     from labctl.render.tree import Tree
 
 LAB_FILE = "lab.yml"
@@ -145,12 +146,8 @@ class Session:
             from labctl.work.provider_book import read_book
 
             self.expanded = replace(self.expanded, book=read_book(self.name))
-        before = self.earlier.publishing if self.earlier else Publishing()
-        before = replace(before, ipv6=addresses.has_ipv6_loopback())
-        said = {k: v for k in ("http", "https", "public") if (v := getattr(choices, k)) is not None}
-        self.settings = Settings(
-            str(self.file), name, replace(before, **said), self.expanded.platform
-        )
+        publishing = _publishing(self.earlier, choices)
+        self.settings = Settings(str(self.file), name, publishing, self.expanded.platform)
         self.notices: tuple[str, ...] = ()
 
     @cached_property
@@ -181,16 +178,9 @@ class Session:
     @cached_property
     def tree(self) -> Tree:
         """The lab's files."""
-        from labctl.engines import dockerfile
         from labctl.render import render
 
-        recipe = dockerfile.own_recipe()
-        return render(
-            self.lab,
-            self.kept,
-            lambda packages: dockerfile.reference(packages, recipe),
-            str(self.state.directory),
-        )
+        return render(self.lab, self.kept, _images(), str(self.state.directory))
 
     @cached_property
     def definitions(self) -> Mapping[str, str]:
@@ -206,17 +196,26 @@ class Session:
 
     def definitions_of(self, machines: Mapping[str, Machine]) -> Mapping[str, str]:
         """Compose's hashes of the definitions that the lab's machines would have as these."""
-        from labctl.engines import compose, dockerfile
+        from labctl.engines import compose
         from labctl.render.compose import render
 
-        recipe = dockerfile.own_recipe()
         lab = replace(self.lab, machines={**self.lab.machines, **machines})
-        rendered = render(
-            lab,
-            lambda packages: dockerfile.reference(packages, recipe),
-            str(self.state.directory),
-        )
-        return compose.definitions(rendered)
+        return compose.definitions(render(lab, _images(), str(self.state.directory)))
+
+
+def _images() -> Images:
+    """The image of each set of packages."""
+    from labctl.engines import dockerfile
+
+    recipe = dockerfile.own_recipe()
+    return lambda packages: dockerfile.reference(packages, recipe)
+
+
+def _publishing(earlier: Settings | None, choices: Choices) -> Publishing:
+    """What the command line says, else as the last time."""
+    before = earlier.publishing if earlier else Publishing()
+    said = {k: v for k in ("http", "https", "public") if (v := getattr(choices, k)) is not None}
+    return replace(before, ipv6=addresses.has_ipv6_loopback(), **said)
 
 
 def _engine_subnets(lab: str) -> list[str]:

@@ -112,4 +112,7 @@ def _keep(lab: str, everything: bool) -> list[str]:
         return []
     if not home.exists():
         return []
-    return [f"the lab's CA and keys in {home} (`labctl down {lab} --purge` forgets them)"]
+    kept = [f"the lab's CA and keys in {home} (`labctl down {lab} --purge` forgets them)"]
+    if count := provider_snapshots.count(lab):
+        kept.append(f"snapshots of its servers: {count} (--purge forgets them too)")
+    return kept

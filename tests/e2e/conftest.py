@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
 from tests.e2e.support.home import Home
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.outside import Outside
+
+# Started in the background, this process may ignore the interrupt, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Labs = Callable[[str], OwnLab]
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -76,6 +80,37 @@ def test_a_change_is_a_reload_and_loses_no_request(lab: OwnLab) -> None:
     assert not load.failures
     assert (lab.started(), lab.pid("server", "nginx")) == (before, pid)
     assert curl(lab.url("www", "/new.html"), ca=root).body.endswith("new")
+
+
+def test_on_a_terminal_another_platform_is_a_question(lab: OwnLab) -> None:
+    before = lab.started()
+    said, status = answered(lab.home.command("up", *lab.target, "--on", "vps"), lab, b"n\n")
+    assert "leaves bare-metal for vps" in said
+    assert "nothing was changed" in said
+    assert status == 1
+    assert lab.started() == before
+
+
+def answered(command: list[str], lab: OwnLab, answer: bytes) -> tuple[str, int]:
+    """What a command says on a terminal where its first question gets this answer; its status."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        command,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        env=lab.home.environment,
+        cwd=lab.home.directory,
+    )
+    os.close(follower)
+    said = b""
+    with contextlib.suppress(OSError):  # a terminal that nobody holds any more cannot be read
+        while part := os.read(leader, 4096):
+            said += part
+            if part.endswith(b"[y/N] "):
+                os.write(leader, answer)
+    os.close(leader)
+    return said.decode(), process.wait()
 
 
 def test_another_platform_keeps_the_data_unless_it_is_to_be_fresh(lab: OwnLab) -> None:

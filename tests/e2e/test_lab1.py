@@ -56,7 +56,7 @@ def test_the_table_of_up_has_the_three_lines_that_a_newcomer_needs(lab1: OwnLab)
 def test_nothing_changed_means_that_nothing_would_change(lab1: OwnLab) -> None:
     ran = lab1.plan("--json")
     assert ran.status == 0, ran.said
-    assert ran.json == {"lab": lab1.name, "changes": [], "drift": []}
+    assert ran.json == {"lab": lab1.name, "changes": [], "drift": [], "replaces": ""}
 
 
 def test_list_shows_it_as_up(lab1: OwnLab) -> None:

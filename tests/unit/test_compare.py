@@ -13,11 +13,11 @@ import pytest
 from labctl import experiments
 from labctl.cli import compare as verb
 from labctl.experiments import Figure, number, some
+from labctl.experiments.comparison import Column, Comparison, Row, rows
 from labctl.model import PlatformName
 from labctl.picture import bars, topology
 from labctl.picture.page import page
 from labctl.picture.paper import on_paper
-from labctl.work.comparing import Column, Comparison, Row, rows
 
 ROOT = Path(__file__).parent.parent.parent
 LAB1 = str(ROOT / "stacks" / "lab1")

@@ -114,8 +114,10 @@ def test_names_that_are_taken(sites: str, said: str, folder: Path) -> None:
         ),
         ("  one: dns\n  two: dns\n", "a second dns; a lab has one"),
         (
-            "  two: {kind: wsgi, content: app, machine: app, port: 9000}\n"
-            "  three: {kind: wsgi, content: app, machine: app, port: 9000}\n",
+            (
+                "  two: {kind: wsgi, content: app, machine: app, port: 9000}\n"
+                "  three: {kind: wsgi, content: app, machine: app, port: 9000}\n"
+            ),
             "'three' and 'two' both listen on port 9000 of the machine 'app'",
         ),
         ("  ns: {kind: mail, users: a}\n", "ns.x.test already belongs to the lab's name server"),

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from labctl import kinds
 from labctl.amounts import rate, size
 from labctl.checks import command, expect
 from labctl.engines import isolation, limits
+from labctl.engines.helper import TOOLS
 from labctl.engines.limits import Note, Notes, read_notes
 from labctl.errors import LabctlError
 from labctl.model import Check, Lab, Limits, Publishing
@@ -19,6 +21,7 @@ from labctl.platforms.book import Book, Resized, Restored, Server, merged, order
 from labctl.render.compose import limits_from, limits_text
 from labctl.spec.fields import Disk, Rate, Wrong
 from labctl.spec.problems import InvalidLab
+from labctl.work import lab_images
 from labctl.work.provider_book import change_book, read_book
 from tests.support import SUBNET, expanded_from, lab_from, tree_of
 
@@ -51,6 +54,12 @@ def test_an_order_holds_until_the_lab_file_says_otherwise(folder: Path) -> None:
     assert merged(rewritten, book).limits == replace(rewritten.limits, cpus=2.0)
 
 
+def test_disks_and_bandwidth_need_an_image_of_their_own(folder: Path) -> None:
+    assert dict(lab_images.users(placed(folder, Book())))["limits"] == TOOLS
+    plain = placed(folder, Book(), "lab: x\nservices:\n  app: wsgi\n")
+    assert "limits" not in dict(lab_images.users(plain))
+
+
 def test_an_order_of_what_the_lab_file_says_is_none(folder: Path) -> None:
     machine = placed(folder, Book()).machines["app"]
     book = ordered(Book(), machine, {"memory": 2**29})
@@ -70,6 +79,7 @@ def test_a_server_of_the_book_has_packages_an_address_and_a_disk(folder: Path) -
     }
     assert shop.address not in {m.address for m in before.machines.values()}
     assert "shop" in tree_of(after).machines
+    assert not kinds.visiting(shop, after), "it is nobody's visitor that nothing runs on it yet"
 
 
 def test_a_restored_server_runs_from_its_image_while_its_packages_are_the_same(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,6 +15,7 @@ from labctl.engines import api
 from labctl.engines.api import Finished
 from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
+from labctl.experiments import Say
 from labctl.experiments.apparatus import ship
 from labctl.experiments.apparatus.load import Load
 from labctl.model import Check, Kept, Lab, Machine, PlatformName, Service, Site
@@ -24,7 +25,6 @@ from labctl.work.execute import running
 if TYPE_CHECKING:
     from labctl.experiments.apparatus.trial import Changing
 
-Say = Callable[[str], None]
 _APPLICATIONS = ("wsgi", "websocket")
 
 
@@ -155,8 +155,7 @@ class Bench:
 
     def is_outside(self, machine: Machine) -> bool:
         """Whether a machine belongs to visitors or their providers."""
-        found = (self.lab.services[name].kind for name in machine.services)
-        return not self.is_inside(machine) and all(kinds.tier(k) == "outside" for k in found)
+        return not self.is_inside(machine) and kinds.visiting(machine, self.lab)
 
     def others(self, service: Service) -> tuple[Service, ...]:
         """The other services of those who host."""

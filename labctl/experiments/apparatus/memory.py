@@ -48,8 +48,8 @@ def shims(containers: Mapping[str, str]) -> list[int] | None:
     found: set[int] = set()
     try:
         for container in containers.values():
-            state = json.loads(api.call("GET", f"/containers/{container}/json"))["State"]
-            status = Path(f"/proc/{state['Pid']}/status").read_text()
+            first = api.inspected(container)["State"]["Pid"]
+            status = Path(f"/proc/{first}/status").read_text()
             found.update(map(int, _PARENT.findall(status)))
         return [_pss(one) for one in sorted(found)]
     except OSError:

@@ -22,6 +22,7 @@ from typing import Any
 from labctl.engines.compose import Engine
 from labctl.engines.state import State
 from labctl.errors import LabctlError
+from labctl.experiments import Say
 from labctl.experiments.apparatus.lab_file import LabFile
 from labctl.host import addresses
 from labctl.keep import data_home, lab_home
@@ -36,7 +37,6 @@ SOURCE = "source"  # where the copy lies in its lab's state directory: it goes w
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 _TRIES = 3
 _SUBNETS = ("subnet", "dmz", "lan")  # keys with addresses that the running lab may have
-Say = Callable[[str], None]
 
 
 def trial_name(lab: str, platform: PlatformName) -> str:

@@ -87,7 +87,9 @@ def test_it_asks_and_judges_whole_answers(port: int, path: str, why: str, keep: 
     found = [words for words in asked(port, path, keep) if words[0] == "answer"][:5]
     assert all((why in words[4]) if why else not words[4] for words in found)
     dues = sorted(words[2] for words in found)
-    assert dues[-1] - dues[0] == pytest.approx(4 / 50, abs=0.005), "a steady rate"
+    slots = [(due - dues[0]) * 50 for due in dues]
+    assert slots == pytest.approx([round(slot) for slot in slots]), "due at fixed times"
+    assert len({round(slot) for slot in slots}) == len(slots), "each of them once"
 
 
 def test_marks_are_times_of_the_same_clock(port: int) -> None:
@@ -124,12 +126,10 @@ def test_the_scanner_finds_open_ports() -> None:
 
 
 def test_noise_ends_and_nothing_of_it_is_left() -> None:
-    start = time.monotonic()
     # a group of its own, as a command in a container has: it kills that at its end
     done = run("noise", {"what": "cpu", "seconds": 0.5}, start_new_session=True)
     assert done.stdout == "full\n"
     assert done.returncode == -9
-    assert time.monotonic() - start < 5
 
 
 def intrude(directory: Path, files: list[list[str]], own: int) -> Any:

@@ -9,6 +9,7 @@ my %ENTITY = ('&' => '&amp;', '<' => '&lt;', '>' => '&gt;', '"' => '&quot;');
 
 sub fail {
     my ($status, $header) = (@_, '');
+    1 while read STDIN, my $rest, 4096;    # whoever hands the body over must get rid of it
     print "Status: $status\r\nContent-Type: text/plain\r\n$header\r\n$status\n";
     exit;
 }

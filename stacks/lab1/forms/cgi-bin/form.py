@@ -28,6 +28,7 @@ def send(body, *headers):
 
 def fail(status, *headers):
     """Answer with an error and end."""
+    sys.stdin.buffer.read()  # whoever hands the body over must get rid of it
     send(f"{status}\n", f"Status: {status}", "Content-Type: text/plain", *headers)
     sys.exit()
 

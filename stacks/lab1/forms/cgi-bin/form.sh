@@ -8,6 +8,7 @@ limit=4096
 method=${REQUEST_METHOD:-} query=${QUERY_STRING:-}
 
 fail() { # status, more headers
+    cat >/dev/null # whoever hands the body over must not find the door closed
     printf 'Status: %s\r\nContent-Type: text/plain\r\n%b\r\n%s\n' "$1" "${2:-}" "$1"
     exit
 }

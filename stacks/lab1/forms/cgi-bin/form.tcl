@@ -12,6 +12,7 @@ set utf8 {(?x)^(?: [\u0001-\u007f] | [\u00c2-\u00df][\u0080-\u00bf]
     | [\u00f1-\u00f3][\u0080-\u00bf]{3}    | \u00f4[\u0080-\u008f][\u0080-\u00bf]{2} )*$}
 
 proc fail {status {header ""}} {
+    read stdin ;# whoever hands the body over must get rid of it
     puts "Status: $status\r\nContent-Type: text/plain\r\n$header\r\n$status"
     exit
 }
