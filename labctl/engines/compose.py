@@ -65,7 +65,7 @@ class Engine:
             if now == before:
                 return
             before = now
-            time.sleep(_LOOK_AGAIN)
+            time.sleep(_LOOK_AGAIN)  # the engine has no event for "nothing more happens"
 
     def state_of(self, lab: str) -> str:
         """The state directory that a lab's containers name, or ""."""
