@@ -53,7 +53,7 @@ class Generator:
             detach=True,
             init=True,
             name=f"{lab.project}-generator-{network}",
-            network=f"{lab.project}_{network}",
+            network=lab.network(network),
             extra_hosts=dict(hosts),
             labels=[LABEL],
         )
@@ -113,7 +113,7 @@ def plain_nginx(lab: BenchLab, content: Path, leaf: Sequence[bytes]) -> Any:
         entrypoint="nginx",
         detach=True,
         name=f"{lab.project}-plain",
-        network=lab.network,
+        network=lab.network(),
         volumes=mounts,
         mem_limit=front["HostConfig"]["Memory"],
         nano_cpus=front["HostConfig"]["NanoCpus"],

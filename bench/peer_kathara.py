@@ -14,10 +14,10 @@ import time
 from typing import Any
 
 from docker.models.networks import NetworkCollection
-from Kathara.manager.docker.DockerManager import DockerManager  # type: ignore[import-not-found,import-untyped,unused-ignore]
-from Kathara.manager.docker.DockerPlugin import DockerPlugin  # type: ignore[import-not-found,import-untyped,unused-ignore]
-from Kathara.model.Lab import Lab  # type: ignore[import-not-found,import-untyped,unused-ignore]
-from Kathara.setting.Setting import Setting  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from Kathara.manager.docker.DockerManager import DockerManager
+from Kathara.manager.docker.DockerPlugin import DockerPlugin
+from Kathara.model.Lab import Lab
+from Kathara.setting.Setting import Setting
 
 PREFIX = "labctl-bench-kathara"
 SETTINGS = {
@@ -37,7 +37,7 @@ def bridged() -> None:
         return create(self, name, **(options | {"driver": "bridge", "ipam": None}))
 
     DockerPlugin.check_and_download_plugin = lambda self: None
-    setattr(NetworkCollection, "create", with_bridge)  # noqa: B010 (untyped library)
+    setattr(NetworkCollection, "create", with_bridge)  # noqa: B010 (mypy takes no plain one)
 
 
 def described(images: dict[str, str]) -> Lab:

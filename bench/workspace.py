@@ -96,9 +96,10 @@ class BenchLab:
     def project(self) -> str:
         return f"labctl-{self.name}"
 
-    @property
-    def network(self) -> str:
-        return f"{self.project}_internet"
+    def network(self, segment: str = "internet") -> str:
+        """The engine's name of one of its networks."""
+        rendered = yaml.safe_load((self.state / "compose.yaml").read_bytes())
+        return str(rendered["networks"][segment].get("name", f"{self.project}_{segment}"))
 
     @property
     def domain(self) -> str:

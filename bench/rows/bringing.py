@@ -60,7 +60,7 @@ class Bringing:
 
     def __init__(self, lab: BenchLab) -> None:
         self.lab = lab
-        self.copy = lab.workspace.folder / "rendered-stack"
+        self.copy = lab.workspace.folder / f"rendered-{lab.name}"
         self.unconfirmed: list[str] = []
         lab.up()
         shutil.copytree(lab.state, self.copy)

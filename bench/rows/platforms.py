@@ -74,6 +74,8 @@ def gateway(lab: BenchLab, rounds: int) -> Row:
             lambda: beside.requests(f"http://{front}/", host),
         ],
     )
+    for one in (outside, beside):
+        one.container.remove(force=True)
     lab.down()
     what = "small answers of the front through the gateway against the direct path"
     note = f"{through.text('requests/s', 0)} against {direct.text('requests/s', 0)}"

@@ -16,7 +16,7 @@ def rows(load: LoadLab, rounds: int) -> Iterable[Row]:
     lab, addresses = load.lab, load.lab.addresses()
     plain = plain_nginx(lab, load.folder / "www", load.leaf())
     plain.reload()
-    address = plain.attrs["NetworkSettings"]["Networks"][lab.network]["IPAddress"]
+    address = plain.attrs["NetworkSettings"]["Networks"][lab.network()]["IPAddress"]
     hosts = {f"{site}.{lab.domain}": addresses["front"] for site in SITES}
     made = Generator(lab, hosts | {"plain.test": address})
     front = Through(made, lab.domain)

@@ -45,7 +45,7 @@ def ask(target, end, attempts):
         attempts[target["name"]] += 1
         if answers(target):
             return
-        time.sleep(PAUSE)
+        time.sleep(PAUSE)  # between two questions to one that does not answer yet
     attempts[target["name"]] = -1
 
 

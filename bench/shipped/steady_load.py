@@ -31,7 +31,7 @@ class Client(threading.Thread):
     def run(self):
         due = time.monotonic()
         while due < self.end:
-            time.sleep(max(0, due - time.monotonic()))
+            time.sleep(max(0, due - time.monotonic()))  # the rate: each request has its time
             try:
                 self.ask()
                 self.done += 1

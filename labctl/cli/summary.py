@@ -76,7 +76,9 @@ def url(site: Site, lab: Lab) -> str:
 def _headline(planned: Planned) -> str:
     session, plan = planned.session, planned.plan
     title = f"{session.name}: {session.lab.title}" if session.lab.title else session.name
-    changed = f"{len(plan.changes)} of {len(session.lab.machines)} machines changed"
+    machines = session.lab.machines.keys()
+    touched = machines & {change.machine for change in plan.changes}
+    changed = f"{len(touched)} of {len(machines)} machines changed"
     said = "nothing to change" if plan.empty else changed
     return paint(title, "bold") + f" is up on {session.lab.platform} ({said})"
 

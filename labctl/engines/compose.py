@@ -65,7 +65,7 @@ class Engine:
             if now == before:
                 return
             before = now
-            time.sleep(_LOOK_AGAIN)
+            time.sleep(_LOOK_AGAIN)  # the engine has no event for "nothing more happens"
 
     def state_of(self, lab: str) -> str:
         """The state directory that a lab's containers name, or ""."""
@@ -173,9 +173,19 @@ def _up(lab: str, file: Path, words: Iterable[str]) -> None:
 
 
 def down(lab: str, volumes: bool) -> None:
-    """Stop and remove a lab's containers and networks, and its volumes where asked."""
+    """Stop and remove a lab's containers and networks, and its volumes where asked.
+
+    An engine may lose count of what hangs on a network, and then keeps it (seen with 20.10, once
+    in some hundred times): only its restart helps, which the error says.
+    """
     command = ["-p", project(lab), "down", "--remove-orphans", "--timeout", "10"]
-    run_compose([*command, *(["--volumes"] if volumes else [])])
+    try:
+        run_compose([*command, *(["--volumes"] if volumes else [])])
+    except LabctlError as error:
+        if "active endpoints" not in error.message:
+            raise
+        hint = f"if `labctl down {lab}` says so again, the engine must be restarted"
+        raise LabctlError(error.message, hint) from None
 
 
 def run_compose(arguments: Sequence[str], stdin: bytes | None = None) -> str:

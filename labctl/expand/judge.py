@@ -65,11 +65,12 @@ def _answered(site: Site, spec: SiteSpec, case: Case) -> None:
 def _copied(site: Site, spec: SiteSpec, case: Case) -> None:
     """A machine is copied with all that it runs: that must be the replicated service alone."""
     service = case.services.get(site.service)
-    if site.replicas == 1 or service is None:
+    replicated = site.replicas > 1 and platforms.load(case.here.platform).REPLICAS
+    if not replicated or service is None:
         return
     path = ("sites", spec.key, "replicas")
     beside = [s.name for s in case.services.values() if s.machine == service.machine]
-    if case.here.platform == "vps" and len(beside) > 1:
+    if len(beside) > 1:
         others = ", ".join(name for name in beside if name != service.name)
         message = f"the machine of '{service.name}' also runs {others}"
         case.here.complain(path, message, "give the service a machine of its own")

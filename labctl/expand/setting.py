@@ -127,10 +127,12 @@ def _free_ports(spec: Spec, machines: Mapping[str, str]) -> Mapping[str, int]:
     return found
 
 
-def subnets(spec: Spec, options: Any) -> Mapping[str, str]:
-    """The subnets that the lab file says, by segment."""
-    said = {"internet": spec.subnet}
-    said |= {segment: getattr(options, segment, "") for segment in ("dmz", "lan")}
+def subnets(here: Setting) -> Mapping[str, str]:
+    """The subnets that the lab file says, by segment: one that is no option of the platform's is
+    the lab's own.
+    """
+    segments = platforms.load(here.platform).SEGMENTS
+    said = {segment: getattr(here.options, segment, here.spec.subnet) for segment in segments}
     return {segment: subnet for segment, subnet in said.items() if subnet}
 
 

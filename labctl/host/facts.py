@@ -122,9 +122,9 @@ def _dotted(word: str) -> str:
 
 def _free_disk(place: str) -> int | None:
     """Free bytes where the engine keeps images; None where that is on another machine."""
-    while place and not os.access(place, os.F_OK):
-        place = os.path.dirname(place) if place != "/" else ""  # noqa: PTH120 (text, not a Path)
-    return shutil.disk_usage(place).free if place else None
+    above = (Path(place), *Path(place).parents) if place else ()
+    there = next((path for path in above if os.access(path, os.F_OK)), None)
+    return shutil.disk_usage(there).free if there else None
 
 
 def _available_memory(meminfo: str) -> int | None:

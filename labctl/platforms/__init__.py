@@ -5,6 +5,7 @@ A platform module has
 * a docstring whose first line says what the platform is,
 * ``SEGMENTS``: its networks by name, and whether they have public or private addresses,
 * ``INSIDE``: whether it has a network of its own, where sites may exist that outsiders never see,
+* ``REPLICAS``: whether several machines may run one service,
 * ``machine(service, options) -> str``: the machine that runs a service,
 * ``place(expanded, subnets, publishing) -> Lab``: the services on machines and networks,
 * optionally ``brings(spec) -> Iterable[ServiceSpec]``: services that it has beside the lab's own,
@@ -41,6 +42,7 @@ class Platform(Protocol):
     __doc__: str
     SEGMENTS: Mapping[str, Addresses]
     INSIDE: bool
+    REPLICAS: bool
 
     def machine(self, service: ServiceSpec, options: Any) -> str:
         """The name of the machine that runs a service."""

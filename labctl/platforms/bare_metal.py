@@ -19,6 +19,7 @@ from labctl.spec.specification import ServiceSpec
 
 SEGMENTS: Mapping[str, Addresses] = {machines.INTERNET: "public"}
 INSIDE = False
+REPLICAS = False
 SERVER = "server"
 
 

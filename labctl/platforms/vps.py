@@ -17,6 +17,7 @@ from labctl.spec.specification import ServiceSpec
 
 SEGMENTS: Mapping[str, Addresses] = {machines.INTERNET: "public"}
 INSIDE = False
+REPLICAS = True
 
 
 def machine(service: ServiceSpec, options: VpsKeys) -> str:

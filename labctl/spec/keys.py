@@ -94,12 +94,18 @@ class ExposeKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class BareMetalKeys:
-    """What a lab says about bare metal. A single text stands for ``refused``."""
+class PlatformKeys:
+    """What a lab says about any platform. A single text stands for ``refused``."""
 
     SHORTHAND = "refused"
 
     refused: Annotated[str, Text(), Doc("why this lab cannot be deployed there")] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BareMetalKeys(PlatformKeys):
+    """What a lab says about bare metal. A single text stands for ``refused``."""
+
     machines: Annotated[
         Mapping[str, tuple[str, ...]],
         Table(Name(), Many(Name())),
@@ -108,12 +114,9 @@ class BareMetalKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class VpsKeys:
+class VpsKeys(PlatformKeys):
     """What a lab says about virtual private servers. A single text stands for ``refused``."""
 
-    SHORTHAND = "refused"
-
-    refused: Annotated[str, Text(), Doc("why this lab cannot be deployed there")] = ""
     isolation: Annotated[
         Isolation,
         Choice("runc", "runsc", "kata", "sysbox"),
@@ -122,12 +125,9 @@ class VpsKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class OnPremiseKeys:
+class OnPremiseKeys(PlatformKeys):
     """What a lab says about its company's network. A single text stands for ``refused``."""
 
-    SHORTHAND = "refused"
-
-    refused: Annotated[str, Text(), Doc("why this lab cannot be deployed there")] = ""
     forward: Annotated[
         tuple[int, ...],
         Many(Port()),

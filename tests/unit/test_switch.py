@@ -97,6 +97,11 @@ def test_a_machine_that_cannot_be_copied_is_a_problem(folder: Path, more: str, s
     assert "sites.www.replicas" in str(caught.value)
 
 
+def test_where_nothing_is_copied_a_machine_may_have_such_a_name(folder: Path) -> None:
+    more = "platforms: {bare-metal: {machines: {server-2: [dns]}}}\n"
+    assert "server-2" in names(f"{LAB}{more}", folder, "bare-metal")
+
+
 def test_a_lab_may_refuse_a_platform_and_says_where_it_can_go(folder: Path) -> None:
     text = f"{LAB}platforms:\n  bare-metal: needs several machines\n"
     with pytest.raises(LabctlError, match="not for bare-metal: needs several machines") as caught:

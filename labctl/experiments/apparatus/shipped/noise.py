@@ -58,7 +58,7 @@ def eat_memory(end: float) -> None:
                         part[page] = 1
                     taken.append(part)
                 except OSError:
-                    time.sleep(PAUSE)
+                    time.sleep(PAUSE)  # all is taken: hold it, ask for more
         os.wait()  # until it is killed: by the machine, or by its alarm
         if not said:
             full()
@@ -77,7 +77,7 @@ def fork_without_end(end: float) -> None:
             if os.getpid() == first and not said:
                 full()
                 said = True
-            time.sleep(PAUSE)
+            time.sleep(PAUSE)  # no room for one more: try again
 
 
 def main() -> None:
