@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from labctl.model import ExposedPort, PlatformName, Service, Site
+from labctl.model import ExposedPort, PlatformName, Seat, Service, Site, local_domain
 from labctl.platforms.book import Book
 from labctl.spec.checks import CheckSpec
 from labctl.spec.keys import DutyKeys
@@ -33,3 +33,9 @@ class Expanded:
     duties: Mapping[str, DutyKeys] = field(default_factory=dict)
     checks: tuple[CheckSpec, ...] = ()
     book: Book = field(default_factory=Book)
+    seat: Seat | None = None
+
+    @property
+    def localhost(self) -> str:
+        """The domain of the lab's names for use on the host."""
+        return local_domain(self.name, self.seat)

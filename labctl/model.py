@@ -39,7 +39,8 @@ class Daemon:
 
     ``prepare`` are commands run before each start. A changed file below one of ``watches``
     is first shown to ``test`` (empty: no test), then made live by ``reload``; an empty
-    ``reload``, or a file below ``restarts``, means a restart.
+    ``reload``, or a file below ``restarts``, means a restart. One that runs ``on_demand`` is
+    started by the first request to its service, and stopped when nobody has asked for a while.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Daemon:
     directory: str = "/"
     stop_signal: Literal["TERM", "QUIT", "KILL"] = "TERM"
     ready: Probe | None = None
+    on_demand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +340,39 @@ class Volume:
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """A directory of the host, by its absolute path, that a machine sees at ``path``."""
+
+    source: str
+    path: str
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A student's place in a class: what makes a lab their sandbox.
+
+    ``id`` is the student's, ``domain`` the class's. ``door`` is the host's directory where the
+    sandbox's fronts and SSH servers have the unix sockets at which the edge finds them.
+    """
+
+    group: str
+    id: str
+    domain: str
+    door: str = ""
+
+    @property
+    def lab(self) -> str:
+        """The sandbox's name as a lab."""
+        return f"{self.group}-{self.id}"
+
+
+def local_domain(lab: str, seat: Seat | None) -> str:
+    """The domain of a lab's names for use on the host: below localhost (RFC 6761 section 6.3)."""
+    return f"{seat.id}.{seat.group}.localhost" if seat else f"{lab}.localhost"
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
     """A machine's port published on the host's loopback (or everywhere when public)."""
 
@@ -367,6 +402,11 @@ class Machine:
     switched off. ``isolation`` keeps it apart from its neighbours. ``image`` replaces the one
     that is made of its packages: a snapshot that it was restored from. ``wants`` are kept for
     the machine itself, whichever services it runs.
+
+    The root of a ``sealed`` one is read-only: it writes to its volumes only. One that is
+    ``visiting`` is there only while somebody asks it something. ``weight`` is its share of
+    processors that are short, against 1024 of any other, ``log`` the bytes of its log at most.
+    One ``on_host`` has the host's network instead of addresses.
     """
 
     name: str
@@ -388,6 +428,12 @@ class Machine:
     isolation: Isolation = "runc"
     image: str = ""
     wants: tuple[Want, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    sealed: bool = False
+    visiting: bool = False
+    weight: int = 1024
+    log: int = 20 * 2**20
+    on_host: bool = False
 
     @property
     def address(self) -> str:
@@ -410,7 +456,11 @@ class Publishing:
 
 @dataclass(frozen=True)
 class Lab:
-    """A whole lab, placed on machines and networks: the input of rendering."""
+    """A whole lab, placed on machines and networks: the input of rendering.
+
+    One behind the edge has a ``door``, the host's directory with its unix sockets; a sandbox has
+    a ``seat``.
+    """
 
     name: str
     title: str
@@ -426,6 +476,13 @@ class Lab:
     publishing: Publishing = Publishing()
     folder: str = ""
     platform: PlatformName = "vps"
+    door: str = ""
+    seat: Seat | None = None
+
+    @property
+    def localhost(self) -> str:
+        """The domain of the lab's names for use on the host."""
+        return local_domain(self.name, self.seat)
 
     def content_source(self, service: str, path: str) -> str:
         """Where a content file of a service lies: what a person edits."""

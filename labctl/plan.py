@@ -125,7 +125,9 @@ def plan(desired: Desired, seen: Observation, reset: Reset = frozenset()) -> Pla
         return _switch(desired, seen)
     changes: list[Change] = []
     drift: list[Drift] = []
-    for name in desired.lab.machines:
+    for name, wanted in desired.lab.machines.items():
+        if wanted.visiting:  # whoever asks something brings it, and takes it away
+            continue
         machine = seen.machines.get(name)
         change = _container(name, machine, desired)
         if change is None and machine is not None:
@@ -149,7 +151,8 @@ def _switch(desired: Desired, seen: Observation) -> Plan:
     gone = [Change(name, "remove", left) for name in seen.machines if name not in lab.machines]
     new = [
         Change(name, "recreate" if name in seen.machines else "create", taken)
-        for name in lab.machines
+        for name, machine in lab.machines.items()
+        if not machine.visiting
     ]
     return Plan(lab.name, (*gone, *new), replaces=seen.platform)
 

@@ -54,7 +54,7 @@ def files(machine: Machine, lab: Lab) -> Iterable[File]:
                 "front": front,
                 "names": sum(len(site.names) for site in lab.sites),
                 "temporary": TEMPORARY,
-                "localhost": f"{lab.name}.localhost",
+                "localhost": lab.localhost,
                 "https_port": lab.publishing.https,
             },
         ),

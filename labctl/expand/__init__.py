@@ -41,5 +41,6 @@ def expand(spec: Spec, reader: Reader, platform: PlatformName | None = None) -> 
         platform=here.platform,
         options=here.options,
         duties=spec.duties,
+        seat=spec.seat,
         checks=spec.checks,
     )

@@ -21,7 +21,7 @@ def _site(site: SiteSpec, here: Setting) -> Site:
         for name, place in zip(site.names, places(site, here.reader), strict=True)
     ]
     below = [(here.spec.domain, n) for n in relative]
-    below += [(f"{here.spec.name}.localhost", n) for n in relative]
+    below += [(here.spec.localhost, n) for n in relative]
     names = tuple(parent if name == "@" else f"{name}.{parent}" for parent, name in below)
     return Site(
         name=relative[0],

@@ -27,7 +27,7 @@ def lab_of(host: str) -> Session:
             )
         except (InvalidLab, LabctlError):
             continue  # `labctl list` says so
-        parents = (session.expanded.domain, f"{session.name}.localhost")
+        parents = (session.expanded.domain, session.expanded.localhost)
         if any(host == parent or host.endswith(f".{parent}") for parent in parents):
             return session
         known += parents

@@ -16,19 +16,37 @@ POOLS = {
     "private": ipaddress.IPv4Network("10.128.0.0/9"),  # RFC 1918: the half that fewer use
 }
 PREFIX = 24
+# a sandbox's segments: room for 1,024 of them, from the half that labs come to last
+SMALL_POOLS = {
+    "public": ipaddress.IPv4Network("198.19.0.0/16"),
+    "private": ipaddress.IPv4Network("10.224.0.0/11"),
+}
+SMALL_PREFIX = 26
 
 
 class SubnetTaken(Unsettled):
     """Somebody else took the lab's subnet between choosing and using it."""
 
 
-def choose(taken: Iterable[ipaddress.IPv4Network], pool: str = "public") -> str:
+def choose(
+    taken: Iterable[ipaddress.IPv4Network], pool: str = "public", small: bool = False
+) -> str:
     """The first free subnet of a pool; LabctlError when all are taken."""
-    used = tuple(taken)
-    for subnet in POOLS[pool].subnets(new_prefix=PREFIX):
-        if not any(subnet.overlaps(other) for other in used):
-            return str(subnet)
-    raise LabctlError(f"every /{PREFIX} of {POOLS[pool]} is taken", "`labctl list` shows by whom")
+    whole, prefix = (SMALL_POOLS, SMALL_PREFIX) if small else (POOLS, PREFIX)
+    bits = 32 - prefix
+    used = {
+        number
+        for other in taken
+        if other.overlaps(whole[pool])
+        for number in range(
+            int(other.network_address) >> bits, (int(other.broadcast_address) >> bits) + 1
+        )
+    }
+    first = int(whole[pool].network_address) >> bits
+    for number in range(first, first + (whole[pool].num_addresses >> bits)):
+        if number not in used:
+            return f"{ipaddress.IPv4Address(number << bits)}/{prefix}"
+    raise LabctlError(f"every /{prefix} of {whole[pool]} is taken", "`labctl list` shows by whom")
 
 
 def subnets_for(
@@ -39,13 +57,14 @@ def subnets_for(
     up: bool,
     write: bool = True,
     others: Callable[[], Iterable[str]] = tuple,
+    small: bool = False,
 ) -> dict[str, str]:
     """The subnet of each of a lab's segments: what its file wants, the recorded one, or a new one.
 
     ``segments`` says of each from which pool. Recorded in ``subnets.json`` below ``data``, so
     that they stay the same over ``down``; unless the lab is not ``up`` and somebody else has
     taken one since. ``others`` are subnets that are taken without a route of the host saying so;
-    it is asked only where one has to be judged or chosen.
+    it is asked only where one has to be judged or chosen. A ``small`` one is for a sandbox.
     """
 
     @cache
@@ -53,12 +72,12 @@ def subnets_for(
         return tuple(map(ipaddress.IPv4Network, others()))
 
     if not write:
-        return _subnets(lab, segments, wanted, up, _recorded(data), elsewhere)
+        return _subnets(lab, segments, wanted, up, _recorded(data), elsewhere, small)
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(data / "subnets.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         recorded = _recorded(data)
-        found = _subnets(lab, segments, wanted, up, recorded, elsewhere)
+        found = _subnets(lab, segments, wanted, up, recorded, elsewhere, small)
         now = recorded | {_key(lab, segment): subnet for segment, subnet in found.items()}
         if now != recorded:
             _record(data, now)
@@ -72,6 +91,7 @@ def _subnets(
     up: bool,
     recorded: Mapping[str, str],
     elsewhere: Callable[[], tuple[ipaddress.IPv4Network, ...]],
+    small: bool,
 ) -> dict[str, str]:
     known = dict(recorded)
     found = {}
@@ -79,7 +99,7 @@ def _subnets(
         key = _key(lab, segment)
         subnet = wanted.get(segment) or known.get(key, "")
         if not subnet or not (segment in wanted or up or _free(subnet, elsewhere())):
-            subnet = choose([*_taken(known), *elsewhere()], pool)
+            subnet = choose([*_taken(known), *elsewhere()], pool, small)
         found[segment] = known[key] = subnet
     return found
 

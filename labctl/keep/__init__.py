@@ -7,14 +7,17 @@ imported only where something has to be made.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from labctl.errors import LabctlError
 from labctl.keep import authorities, derived, files, keypairs, leaves, serials
 from labctl.keep.authorities import Authority
-from labctl.model import Kept, Lab, Want
+from labctl.keep.records import Signed
+from labctl.model import Kept, Lab, Seat, Want
+from labctl.pki.names import for_lab
 
 __all__ = ["Authority", "authority", "data_home", "keep", "lab_home", "purge", "root_pem"]
 
@@ -48,14 +51,43 @@ def keep(
     """
     wanted = tuple(wants)
     now = now.astimezone(UTC).replace(microsecond=0)
+    above = _above(lab.seat, now, write) if lab.seat else _NOTHING_ABOVE
     with files.opened(directory, write) as kept:
-        authority, made = authorities.current(kept, lab.name, lab.domain, now)
+        allowed = for_lab(lab.domain, lab.localhost)
+        authority, made = authorities.current(kept, lab.name, allowed, now, above.root)
         certificates, issued = leaves.current(kept, _of(wanted, "certificate"), authority, now)
         keys, paired = keypairs.current(kept, _of(wanted, "ec-key", "rsa-key", "ssh-key"))
-        secrets, sealed = derived.current(kept, _of(wanted, "password", "token"))
+        secrets, sealed = derived.current(kept, _of(wanted, "password", "token"), above.secret)
         serial = serials.current(kept, lab, keys, now)
     result = Kept(authority.root["certificate"], certificates, keys, secrets, serial)
     return result, (*made, *issued, *paired, *sealed)
+
+
+def secrets(lab: Lab, wants: Iterable[Want]) -> Mapping[str, str]:
+    """Passwords and tokens of a lab by the names of their wants; kept, or made now."""
+    secret = _above(lab.seat, datetime.now(UTC), write=True).secret if lab.seat else b""
+    with files.opened(lab_home(lab.name), write=True) as kept:
+        return derived.current(kept, wants, secret)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """What a sandbox has from its class: the root that signs for it, and its secret."""
+
+    root: Signed | None = None
+    secret: bytes = b""
+
+
+_NOTHING_ABOVE = _Above()
+
+
+def _above(seat: Seat, now: datetime, write: bool) -> _Above:
+    """What a class keeps for the sandbox of a seat; made now where it is missing."""
+    with files.opened(lab_home(seat.group), write) as kept:
+        allowed = for_lab(seat.domain, f"{seat.group}.localhost")
+        authority, _ = authorities.current(kept, seat.group, allowed, now)
+        secret, _ = derived.kept(kept)
+    return _Above(authority.root, derived.of_seat(secret, seat.id))
 
 
 def authority(directory: Path) -> Authority | None:

@@ -10,7 +10,7 @@ from labctl.errors import LabctlError
 from labctl.keep.files import AUTHORITY, Files
 from labctl.keep.records import AuthorityRecord, Signed
 from labctl.pki import lifetime
-from labctl.pki.names import Constraints, for_lab
+from labctl.pki.names import Constraints
 
 ROOT_ENDS_SOON = timedelta(days=180)
 
@@ -29,22 +29,26 @@ class Authority:
         return hashlib.sha256(self.intermediate["certificate"].encode()).hexdigest()[:16]
 
 
-def current(files: Files, lab: str, domain: str, now: datetime) -> tuple[Authority, list[str]]:
+def current(
+    files: Files, lab: str, allowed: Constraints, now: datetime, above: Signed | None = None
+) -> tuple[Authority, list[str]]:
     """The lab's authority, made or renewed where needed, and what was done and why.
 
+    The root of a sandbox is the one ``above``, its class's: it keeps an intermediate only.
     LabctlError where the kept root cannot serve this lab: another domain, or out of time.
     """
-    allowed = for_lab(lab, domain)
     record: AuthorityRecord | None = files.read(AUTHORITY)
+    if above and record and record["root"]["certificate"] != above["certificate"]:
+        record = None
     if record is None:
-        return _new(files, lab, allowed, now)
+        return _new(files, lab, allowed, now, above)
     _refuse_other_names(lab, allowed, record)
     notices = _check_root(lab, record["root"], now)
     reason = _renewal(record, now)
     if reason:
         from labctl.keep import making
 
-        record["intermediate"] = making.intermediate(lab, allowed, now, record["root"])
+        record["intermediate"] = making.intermediate(lab, allowed, now, above or record["root"])
         files.save(AUTHORITY, record)
         notices.append(f"intermediate certificate renewed ({reason})")
     return Authority(record["root"], record["intermediate"], allowed), notices
@@ -65,14 +69,17 @@ def day(moment: int) -> str:
 
 
 def _new(
-    files: Files, lab: str, allowed: Constraints, now: datetime
+    files: Files, lab: str, allowed: Constraints, now: datetime, above: Signed | None
 ) -> tuple[Authority, list[str]]:
     from labctl.keep import making
 
-    record = making.authorities(lab, allowed, now)
+    record = making.authorities(lab, allowed, now, above)
     files.save(AUTHORITY, record)
     names = " and ".join(allowed.dns)
-    notice = f"root and intermediate certificate made (new): they can sign for {names} only"
+    what = "root and intermediate certificate made (new): they can sign"
+    if above:
+        what = "intermediate certificate made (new): it can sign"
+    notice = f"{what} for {names} only"
     return Authority(record["root"], record["intermediate"], allowed), [notice]
 
 

@@ -15,19 +15,36 @@ PASSWORD_LENGTH = 12
 TOKEN_LENGTH = 32
 
 
-def current(files: Files, wants: Iterable[Want]) -> tuple[Mapping[str, str], list[str]]:
-    """A password or token for each want, the same in every run, and what was made."""
+def current(
+    files: Files, wants: Iterable[Want], secret: bytes = b""
+) -> tuple[Mapping[str, str], list[str]]:
+    """A password or token for each want, the same in every run, and what was made.
+
+    They are derived from ``secret``, else from the one that is kept.
+    """
     wanted = tuple(wants)
     if not wanted:
         return {}, []
-    kept: str | None = files.read(SECRET)
-    notices = []
-    if kept is None:
-        kept = os.urandom(32).hex()
-        files.save(SECRET, kept)
-        notices.append("secret made (new): all passwords and tokens are derived from it")
-    secret = bytes.fromhex(kept)
+    notices: list[str] = []
+    if not secret:
+        secret, notices = kept(files)
     return {want.name: derive(secret, want) for want in wanted}, notices
+
+
+def kept(files: Files) -> tuple[bytes, list[str]]:
+    """The kept secret, and that it was made, where it was."""
+    found: str | None = files.read(SECRET)
+    if found is not None:
+        return bytes.fromhex(found), []
+    found = os.urandom(32).hex()
+    files.save(SECRET, found)
+    notice = "secret made (new): all passwords and tokens are derived from it"
+    return bytes.fromhex(found), [notice]
+
+
+def of_seat(secret: bytes, student: str) -> bytes:
+    """The secret of one student's sandbox, from that of the class (RFC 2104)."""
+    return hmac.digest(secret, f"sandbox\0{student}".encode(), "sha256")
 
 
 def derive(secret: bytes, want: Want) -> str:

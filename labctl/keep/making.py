@@ -16,17 +16,24 @@ from labctl.pki.names import Constraints
 from labctl.pki.request import Request
 
 
-def authorities(lab: str, allowed: Constraints, now: datetime) -> AuthorityRecord:
-    """A new root with its first intermediate."""
-    key = keys.new_ec()
-    certificate = authority.root(lab, allowed, key, _serial(), now)
-    root = _signed(certificate, key, lifetime.validity(now, lifetime.ROOT, None))
+def authorities(
+    lab: str, allowed: Constraints, now: datetime, above: Signed | None = None
+) -> AuthorityRecord:
+    """A root with its first intermediate: a new one, or that ``above``, whose key stays there."""
+    signer = above or root(lab, allowed, now)
     return {
         "dns": list(allowed.dns),
         "mail": list(allowed.mail),
-        "root": root,
-        "intermediate": intermediate(lab, allowed, now, root),
+        "root": {**signer, "key": ""} if above else signer,
+        "intermediate": intermediate(lab, allowed, now, signer),
     }
+
+
+def root(lab: str, allowed: Constraints, now: datetime) -> Signed:
+    """A new root."""
+    key = keys.new_ec()
+    certificate = authority.root(lab, allowed, key, _serial(), now)
+    return _signed(certificate, key, lifetime.validity(now, lifetime.ROOT, None))
 
 
 def intermediate(lab: str, allowed: Constraints, now: datetime, root: Signed) -> Signed:

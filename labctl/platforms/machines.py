@@ -180,6 +180,7 @@ def lab(
         accounts=tuple(a for s in services for a in s.expansion.accounts),
         publishing=publishing,
         folder=expanded.folder,
+        seat=expanded.seat,
     )
 
 

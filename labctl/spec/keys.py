@@ -47,6 +47,11 @@ class ServiceKeys:
     bandwidth: Annotated[
         int, Rate(), Doc("bandwidth of its machine, in each direction; what the host has")
     ] = 0
+    shared: Annotated[
+        bool,
+        Switch(),
+        Doc("in a class: one for all, instead of one for each student; so for clients, resolvers"),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)

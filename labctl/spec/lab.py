@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 
-from labctl import kinds
-from labctl.model import Limits
+from labctl import kinds, sandbox
+from labctl.model import Limits, Seat
 from labctl.spec import content, document
 from labctl.spec.checks import CheckSpec, read_checks
 from labctl.spec.document import Mapping as MappingNode
@@ -20,8 +20,10 @@ from labctl.spec.reader import Reader, fields_of, is_wrong, made
 from labctl.spec.specification import ServiceSpec, SiteSpec, Spec
 
 
-def load(path: Path, name: str = "") -> tuple[Spec, Reader]:
+def load(path: Path, name: str = "", seat: Seat | None = None) -> tuple[Spec, Reader]:
     """Read a lab file; ``name`` replaces the lab's own name (and so its default domain).
+
+    For a ``seat`` it is read as that student's lab, with a name and a domain of its own.
 
     The reader comes back with the problems so far and the places of later ones: ``expand``
     finds those and raises all. InvalidLab where the file cannot be read as a lab at all.
@@ -31,7 +33,8 @@ def load(path: Path, name: str = "") -> tuple[Spec, Reader]:
     except OSError as error:
         problem = Problem(str(path), Mark(1, 1), "", f"cannot be read: {error.strerror}")
         raise InvalidLab([problem]) from None
-    return read(data, str(path), path.parent, name)
+    spec, reader = read(data, str(path), path.parent, name)
+    return (sandbox.own(spec, seat) if seat else spec), reader
 
 
 def read(data: bytes, file: str, folder: Path, name: str = "") -> tuple[Spec, Reader]:
@@ -196,6 +199,7 @@ class _Lab:
             made(options_type, options),
             files,
             self.source(path),
+            keys["shared"],
         )
 
     def kind(self, name: str, node: MappingNode, path: tuple[str, ...]) -> str | None:

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from labctl.model import Http, Limits, PlatformName, Tls
+from labctl.model import Http, Limits, PlatformName, Seat, Tls, local_domain
 from labctl.spec.checks import CheckSpec
 from labctl.spec.keys import DutyKeys, ExposeKeys, PlatformsKeys
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """A service as the lab file says it, with its content by relative path."""
+    """A service as the lab file says it, with its content by relative path.
+
+    One that is ``shared`` is there once for a whole class.
+    """
 
     name: str
     kind: str
@@ -23,6 +26,7 @@ class ServiceSpec:
     options: Any
     content: Mapping[str, bytes]
     source: str
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,12 @@ class Spec:
     platforms: PlatformsKeys = field(default_factory=PlatformsKeys)
     duties: Mapping[str, DutyKeys] = field(default_factory=dict)
     checks: tuple[CheckSpec, ...] = ()
+    seat: Seat | None = None
+
+    @property
+    def localhost(self) -> str:
+        """The domain of the lab's names for use on the host."""
+        return local_domain(self.name, self.seat)
 
     def on(self, platform: PlatformName) -> Any:
         """What the lab file says about a platform."""

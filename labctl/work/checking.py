@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from labctl import keep
 from labctl.checks import runner, variables
 from labctl.engines.compose import Engine
 from labctl.errors import LabctlError
 from labctl.grades import run as runs
 from labctl.grades import store
 from labctl.grades.run import Run
-from labctl.keep import derived, files, lab_home
+from labctl.keep import lab_home
 from labctl.model import Check, Lab
 from labctl.spec.checks import made
 from labctl.spec.problems import nearest
@@ -123,6 +124,5 @@ def secrets(lab: Lab, checks: Iterable[Check]) -> Mapping[str, str]:
             login = name.partition(".")[2]
             raise LabctlError(f"{lab.name} has no account '{login}'", nearest(login, known), 2)
     wanted = {name: accounts.get(name) or variables.token(name) for name in asked}
-    with files.opened(lab_home(lab.name), write=True) as kept:
-        made_now, _ = derived.current(kept, wanted.values())
+    made_now = keep.secrets(lab, wanted.values())
     return {name: made_now[want.name] for name, want in wanted.items()}

@@ -14,13 +14,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labctl import resources
+from labctl import doors, resources, sandbox
 from labctl.checks import variables
 from labctl.engines.state import State, write_atomically
 from labctl.errors import LabctlError
 from labctl.host import addresses
 from labctl.keep import data_home, keep, lab_home
-from labctl.model import Kept, Lab, Machine, PlatformName, Publishing, Want
+from labctl.model import Kept, Lab, Limits, Machine, PlatformName, Publishing, Seat, Want
 
 if TYPE_CHECKING:
     from labctl.render.compose import Images
@@ -113,6 +113,31 @@ def find_lab_file(target: str) -> Path:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A sandbox as its class has it: the seat, the lab file, where it goes and its quota."""
+
+    seat: Seat
+    file: str
+    platform: PlatformName | None
+    quota: Limits
+
+
+def member(lab: str) -> Member | None:
+    """What a class says of the sandbox that is called ``lab``; None where none has one."""
+    if not (data_home() / "classes").is_dir():
+        return None
+    from labctl.classes.registry import seat_of
+
+    found = seat_of(lab)
+    if found is None:
+        return None
+    record, seat = found
+    return Member(
+        replace(seat, door=str(doors.of(seat.lab))), record.lab, record.platform, record.limits
+    )
+
+
 class Session:
     """A lab that a command works on."""
 
@@ -133,14 +158,17 @@ class Session:
 
         self.dry = dry
         choices = choices or Choices()
+        self.member = None if "/" in target else member(target)
+        seat = self.member.seat if self.member else None
         earlier = None if "/" in target else read_settings(state_of(target, running))
-        self.file = Path(earlier.file) if earlier else find_lab_file(target).absolute()
+        self.file = self._file(target, earlier)
         name = choices.name or (earlier.name if earlier else "") or ""
-        spec, reader = load(_relative(self.file), name)
+        spec, reader = load(_relative(self.file), name, seat)
         self.name = spec.name
         self.state = state_of(self.name, running)
         self.earlier = read_settings(self.state)
         platform = choices.on or (self.earlier.platform if self.earlier else None)
+        platform = platform or (self.member.platform if self.member else None)
         self.expanded = expand(spec, reader, platform)
         if self.expanded.platform == "vps":
             from labctl.work.provider_book import read_book
@@ -149,6 +177,12 @@ class Session:
         publishing = _publishing(self.earlier, choices)
         self.settings = Settings(str(self.file), name, publishing, self.expanded.platform)
         self.notices: tuple[str, ...] = ()
+
+    def _file(self, target: str, earlier: Settings | None) -> Path:
+        """The lab file: the class's, that of the last ``up``, or what the target means."""
+        if self.member:
+            return Path(self.member.file)
+        return Path(earlier.file) if earlier else find_lab_file(target).absolute()
 
     @cached_property
     def lab(self) -> Lab:
@@ -164,8 +198,10 @@ class Session:
             up=self.earlier is not None,
             write=not self.dry,
             others=lambda: _engine_subnets(self.name),
+            small=self.member is not None,
         )
-        return platforms.placed(self.expanded, subnets, self.settings.publishing)
+        lab = platforms.placed(self.expanded, subnets, self.settings.publishing)
+        return sandbox.closed(lab, self.member.seat, self.member.quota) if self.member else lab
 
     @cached_property
     def kept(self) -> Kept:

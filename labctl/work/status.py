@@ -11,7 +11,10 @@ from labctl.work.session import Session
 
 @dataclass(frozen=True, slots=True)
 class MachineStatus:
-    """One machine: ``state`` is ready, starting, stopped or missing; ``trouble`` says why."""
+    """One machine: ``state`` is ready, starting, stopped or missing; ``trouble`` says why.
+
+    A class's clients are ``away`` while nobody asks for them.
+    """
 
     name: str
     state: str
@@ -21,8 +24,8 @@ class MachineStatus:
 
     @property
     def ready(self) -> bool:
-        """Whether it is up and all its daemons answer."""
-        return self.state == "ready"
+        """Whether it is up and all its daemons answer, or need not."""
+        return self.state in ("ready", "away")
 
 
 def status(target: str) -> tuple[MachineStatus, ...]:
@@ -31,7 +34,8 @@ def status(target: str) -> tuple[MachineStatus, ...]:
     seen = Engine().observe(session.name)
     found = []
     for machine in session.lab.machines.values():
-        state, trouble = _state(seen.machines.get(machine.name))
+        there = seen.machines.get(machine.name)
+        state, trouble = ("away", "") if machine.visiting and not there else _state(there)
         found.append(MachineStatus(machine.name, state, machine.address, machine.services, trouble))
     return tuple(found)
 

@@ -24,7 +24,7 @@ from labctl.trust.system import Family, System
 
 
 def new_root(lab: str = "lab1") -> Root:
-    allowed = names.for_lab(lab, f"{lab}.test")
+    allowed = names.for_lab(f"{lab}.test", f"{lab}.localhost")
     serial = serial_number(os.urandom(20))
     return Root(
         lab, authority.root(lab, allowed, keys.new_ec(), serial, datetime.now(UTC)).decode()

@@ -121,7 +121,7 @@ class Pair:
     """An authority, and what it has signed for a host; another one that nobody trusts."""
 
     def __init__(self, folder: Path) -> None:
-        allowed = names.for_lab("lab1", "lab1.test")
+        allowed = names.for_lab("lab1.test", "lab1.localhost")
         root_key, key = keys.new_ec(), keys.new_ec()
         root = authority.root("lab1", allowed, root_key, _serial(), NOW)
         issuer = authority.load(root, keys.to_pem(root_key))

@@ -17,7 +17,7 @@ from labctl.pki.certificate import serial_number
 from labctl.pki.names import Constraints
 
 NOW = datetime.now(UTC)
-ALLOWED = names.for_lab("lab1", "lab1.test")
+ALLOWED = names.for_lab("lab1.test", "lab1.localhost")
 
 
 def serial() -> int:

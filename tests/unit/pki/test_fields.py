@@ -14,7 +14,7 @@ from labctl.pki import authority, keys, leaf, names
 from labctl.pki.certificate import serial_number
 
 NOW = datetime.now(UTC)
-ALLOWED = names.for_lab("lab1", "lab1.test")
+ALLOWED = names.for_lab("lab1.test", "lab1.localhost")
 
 
 def serial() -> int:

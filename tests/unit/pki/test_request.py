@@ -21,7 +21,7 @@ from labctl.pki import names
 from labctl.pki.request import Refused, load
 from labctl.work.signing import sign
 
-ALLOWED = names.for_lab("lab1", "lab1.test")
+ALLOWED = names.for_lab("lab1.test", "lab1.localhost")
 EC = ec.generate_private_key(ec.SECP256R1())
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 

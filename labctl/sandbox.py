@@ -1,0 +1,103 @@
+"""Sandboxes: what makes a student's lab of any lab, on any platform. Pure.
+
+Two functions from model to model. ``own`` leaves what belongs to the class out of a lab that was
+read, ``closed`` shuts a lab that was placed: nobody's packets reach it or leave it, its web
+servers and SSH servers are found by unix sockets only (DESIGN decision 13).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import replace
+
+from labctl import doors, kinds, on_demand
+from labctl.model import Lab, Limits, Machine, Mount, Network, Seat
+from labctl.spec.specification import ServiceSpec, Spec
+
+VISITOR = "visitor"  # the class's clients: there while somebody asks a sandbox something
+QUOTA = Limits(memory=256 * 2**20, cpus=1.0, processes=256, disk=256 * 2**20)
+LOG = 2 * 2**20
+
+
+def own(spec: Spec, seat: Seat) -> Spec:
+    """A lab as one student has it: with names of its own, without what the class shares."""
+    visitors = [name for name, one in spec.services.items() if _visits(one)]
+    gone = {name for name, one in spec.services.items() if one.shared and not _visits(one)}
+    services = {
+        name: replace(one, machine=VISITOR) if name in visitors else one
+        for name, one in spec.services.items()
+        if name not in gone
+    }
+    return replace(
+        spec,
+        name=seat.lab,
+        domain=f"{seat.id}.{seat.domain}",
+        seat=seat,
+        services=services,
+        sites=tuple(site for site in spec.sites if site.service not in gone),
+        checks=tuple(one for one in spec.checks if not {one.service, one.origin} & gone),
+        expose={},
+        subnet="",
+    )
+
+
+def _visits(service: ServiceSpec) -> bool:
+    """Whether a service is visitors' business: the class has it, and comes with it."""
+    return kinds.tier(service.kind) == "outside"
+
+
+def closed(lab: Lab, seat: Seat, quota: Limits) -> Lab:
+    """A placed lab as a sandbox: shut, and held to a quota; where it has 0, to the usual one."""
+    machines = {name: _shut(machine, lab, seat) for name, machine in lab.machines.items()}
+    held = _held(machines, quota)
+    networks = tuple(_without_host(network) for network in lab.networks)
+    return on_demand.asleep(
+        replace(lab, machines={**machines, **held}, networks=networks, door=seat.door)
+    )
+
+
+def _shut(machine: Machine, lab: Lab, seat: Seat) -> Machine:
+    """A machine without published ports: its doors are unix sockets."""
+    visiting = kinds.visiting(machine, lab)
+    names = lab.of_kind("dns")
+    return replace(
+        machine,
+        ports=(),
+        log=LOG,
+        visiting=visiting,
+        mounts=() if visiting else (Mount(seat.door, doors.INSIDE, writable=True),),
+        resolver=machine.resolver if visiting or not names else names[0].name,
+    )
+
+
+def _held(machines: Mapping[str, Machine], quota: Limits) -> Mapping[str, Machine]:
+    """The student's own machines, which together have what the quota says."""
+    mine = {name: machine for name, machine in machines.items() if not machine.visiting}
+    return {name: replace(one, limits=_part(one, mine, quota)) for name, one in mine.items()}
+
+
+def _part(machine: Machine, mine: Mapping[str, Machine], quota: Limits) -> Limits:
+    """A machine's part of the quota: in proportion to what it would have without."""
+
+    def part(limit: str) -> int:
+        whole = getattr(quota, limit) or getattr(QUOTA, limit)
+        wanted = sum(getattr(one.limits, limit) for one in mine.values())
+        return int(whole * getattr(machine.limits, limit) / wanted) if wanted else int(whole)
+
+    return Limits(
+        memory=part("memory"),
+        cpus=min(machine.limits.cpus, quota.cpus or QUOTA.cpus),
+        processes=part("processes"),
+        disk=(quota.disk or QUOTA.disk) // len(mine),
+        bandwidth=quota.bandwidth,
+    )
+
+
+def _without_host(network: Network) -> Network:
+    """A network where neither the host nor anybody else leads out.
+
+    The gateway that the engine asks for is an address that nobody has.
+    """
+    nobody = network.gateway or str(ipaddress.IPv4Network(network.subnet)[-2])
+    return replace(network, gateway=nobody, reachable=False)
