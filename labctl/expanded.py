@@ -16,7 +16,8 @@ from labctl.spec.keys import DutyKeys
 class Expanded:
     """A lab whose services are expanded but not placed yet.
 
-    ``book`` is what was ordered beside the lab file, where the platform has a provider.
+    ``book`` is what was ordered beside the lab file, where the platform has a provider. What is
+    ``shared`` is a class's, and so not among a sandbox's services.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Expanded:
     checks: tuple[CheckSpec, ...] = ()
     book: Book = field(default_factory=Book)
     seat: Seat | None = None
+    shared: frozenset[str] = frozenset()
 
     @property
     def localhost(self) -> str:

@@ -353,13 +353,15 @@ class Seat:
     """A student's place in a class: what makes a lab their sandbox.
 
     ``id`` is the student's, ``domain`` the class's. ``door`` is the host's directory where the
-    sandbox's fronts and SSH servers have the unix sockets at which the edge finds them.
+    sandbox's fronts and SSH servers have the unix sockets at which the edge finds them. ``own``
+    are services that it has although the lab shares them.
     """
 
     group: str
     id: str
     domain: str
     door: str = ""
+    own: tuple[str, ...] = ()
 
     @property
     def lab(self) -> str:

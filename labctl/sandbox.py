@@ -23,7 +23,11 @@ LOG = 2 * 2**20
 def own(spec: Spec, seat: Seat) -> Spec:
     """A lab as one student has it: with names of its own, without what the class shares."""
     visitors = [name for name, one in spec.services.items() if _visits(one)]
-    gone = {name for name, one in spec.services.items() if one.shared and not _visits(one)}
+    gone = {
+        name
+        for name, one in spec.services.items()
+        if one.shared and name not in seat.own and not _visits(one)
+    }
     services = {
         name: replace(one, machine=VISITOR) if name in visitors else one
         for name, one in spec.services.items()
@@ -35,6 +39,7 @@ def own(spec: Spec, seat: Seat) -> Spec:
         domain=f"{seat.id}.{seat.domain}",
         seat=seat,
         services=services,
+        shared=frozenset(gone),
         sites=tuple(site for site in spec.sites if site.service not in gone),
         checks=tuple(one for one in spec.checks if not {one.service, one.origin} & gone),
         expose={},

@@ -12,7 +12,7 @@ from labctl.platforms import NAMES
 from labctl.spec import checks, document
 from labctl.spec.checks import CheckSpec
 from labctl.spec.document import Mapping, Node
-from labctl.spec.fields import Choice, Doc, Many, Text
+from labctl.spec.fields import Choice, Doc, Many, Switch, Text
 from labctl.spec.problems import InvalidLab, Problem, nearest, shown
 from labctl.spec.reader import Reader, fields_of, is_wrong
 
@@ -32,6 +32,11 @@ class ExerciseKeys:
         Many(Choice(*NAMES)),
         Doc("on which platforms it can be done; on all"),
     ] = ()
+    anywhere: Annotated[
+        bool,
+        Switch(),
+        Doc("a server of the learner's own will do (`labctl check LAB --target URL`)"),
+    ] = False
 
 
 CHECKS = "what must hold once it is solved, as under `checks:` of a lab file"
@@ -45,6 +50,7 @@ class ExerciseFile:
     checks: tuple[CheckSpec, ...]
     breaks: frozenset[str] = frozenset()
     platforms: tuple[PlatformName, ...] = ()
+    anywhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,8 @@ def _said(
     if is_wrong(values):
         return None
     breaks = frozenset(values["breaks"])
-    return ExerciseFile(values["title"], found, breaks, values["platforms"])
+    title, platforms = values["title"], values["platforms"]
+    return ExerciseFile(title, found, breaks, platforms, values["anywhere"])
 
 
 def _checks(root: Mapping, reader: Reader) -> tuple[CheckSpec, ...]:

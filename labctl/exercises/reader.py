@@ -33,7 +33,8 @@ class Exercise:
     """A task: its lesson, what must hold once it is solved, and how to get there.
 
     ``name`` is its folder's; ``breaks`` are checks of the lab's own that need not hold after it.
-    ``platforms`` are those on which it can be done, all where none is named.
+    ``platforms`` are those on which it can be done, all where none is named. One that can be done
+    ``anywhere`` needs no lab: a server of the learner's own will do.
     """
 
     name: str
@@ -46,11 +47,19 @@ class Exercise:
     solution: Steps = field(default_factory=Steps)
     cleanup: Steps = field(default_factory=Steps)
     platforms: tuple[PlatformName, ...] = ()
+    anywhere: bool = False
 
     @property
     def points(self) -> int:
         """What all of its checks together are worth."""
         return sum(check.points for check in self.checks)
+
+    @property
+    def touches(self) -> frozenset[str]:
+        """The machines and services that it is about, as far as it names them."""
+        steps = (self.setup, self.solution, self.cleanup)
+        named = {name for phase in steps for name in phase.machines}
+        return frozenset(named | {n for c in self.checks for n in (c.service, c.origin) if n})
 
     def fits(self, platform: PlatformName) -> bool:
         """Whether it can be done on a platform."""
@@ -138,7 +147,7 @@ class _Folder:
             return None
         return Exercise(
             self.folder.name, said.title, lesson, self.folder, said.checks, said.breaks,
-            platforms=said.platforms, **steps,
+            platforms=said.platforms, anywhere=said.anywhere, **steps,
         )  # fmt: skip
 
     def strangers(self) -> None:

@@ -42,5 +42,6 @@ def expand(spec: Spec, reader: Reader, platform: PlatformName | None = None) -> 
         options=here.options,
         duties=spec.duties,
         seat=spec.seat,
+        shared=spec.shared,
         checks=spec.checks,
     )

@@ -54,7 +54,8 @@ class Spec:
     """A lab as its file says it.
 
     Where the reader has problems, it is what could be read: ``broken`` are services that could
-    not. ``expose`` are exposed ports by their number in the lab file's list.
+    not. ``expose`` are exposed ports by their number in the lab file's list. Services that are
+    ``shared`` are not in it: the class has them.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Spec:
     duties: Mapping[str, DutyKeys] = field(default_factory=dict)
     checks: tuple[CheckSpec, ...] = ()
     seat: Seat | None = None
+    shared: frozenset[str] = frozenset()
 
     @property
     def localhost(self) -> str:

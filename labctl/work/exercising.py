@@ -17,9 +17,13 @@ from labctl.work.signing import sign
 
 
 def exercises_of(session: Session) -> tuple[Exercise, ...]:
-    """All exercises of a lab; InvalidLab with every problem of theirs."""
-    folder = Path(os.path.relpath(session.file.parent))
-    return reader.exercises(folder, {*session.lab.machines, *session.lab.services})
+    """All exercises of a lab; InvalidLab with every problem of theirs.
+
+    A sandbox has those that can be done without what the class shares.
+    """
+    folder, shared = Path(os.path.relpath(session.file.parent)), session.expanded.shared
+    found = reader.exercises(folder, {*session.lab.machines, *session.lab.services, *shared})
+    return tuple(exercise for exercise in found if not exercise.touches & shared)
 
 
 def exercise_of(session: Session, word: str) -> Exercise:

@@ -133,9 +133,8 @@ def member(lab: str) -> Member | None:
     if found is None:
         return None
     record, seat = found
-    return Member(
-        replace(seat, door=str(doors.of(seat.lab))), record.lab, record.platform, record.limits
-    )
+    seat = replace(seat, door=str(doors.of(seat.lab)), own=record.own)
+    return Member(seat, record.lab, record.platform, record.limits)
 
 
 class Session:
