@@ -105,8 +105,9 @@ def test_private_keys_are_their_owners_only(lab1: OwnLab) -> None:
     assert set(keys.split("\n")) - {""} == {"600 root"}
     dkim = lab1.output("mail", "stat", "-c", "%a %U", "/etc/dkimkeys/mail.pem")
     assert dkim.strip() == "600 opendkim"
-    for path in (lab1.home.data / lab1.name).iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    for path in (lab1.home.data / lab1.name).rglob("*"):
+        closed = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == closed, path
     for directory in (lab1.home.data / lab1.name, lab1.home.state / lab1.name):
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700, directory
 
