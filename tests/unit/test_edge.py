@@ -1,0 +1,267 @@
+"""The edge: which names lead where, what is rendered for it, and who its users are."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from labctl import doors, ssh, webserver
+from labctl.edge import is_edge
+from labctl.edge.behind import behind
+from labctl.edge.lab import Places, edge_lab
+from labctl.edge.names import Group, Known, Single, ways
+from labctl.kinds import bastion
+from labctl.model import Kept, Key, Lab, Publishing, Seat
+from labctl.render import machine_files
+from labctl.render.compose import render
+from labctl.work import edge_home, seats
+from labctl.work.session import wants
+from tests.support import kept_for, lab_at
+
+HELLO, LAB1 = Path("stacks/hello/lab.yml"), Path("stacks/lab1/lab.yml")
+CLASS = Group("web-2026", ("web-2026.test", "web-2026.localhost"))
+LAB = Single("lab1", ("lab1.test", "lab1.localhost"), ("www.lab1.test",))
+PLACES = Places("/d", "/u", "/s", "/p")
+
+
+def door(host: str, known: Known) -> str:
+    """The door that nginx's map finds: an exact name, else the first pattern that matches."""
+    table = ways(known)
+    for way in table:
+        if way.match == host:
+            return way.door
+    for way in table:
+        if not way.match.startswith("~*"):
+            continue
+        pattern = way.match.removeprefix("~*").replace(r"\z", r"\Z").replace("(?<", "(?P<")
+        if found := re.search(pattern, host, re.IGNORECASE):
+            return way.door.replace("$seat", found.groupdict().get("seat") or "")
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("s01.web-2026.test", "web-2026-s01"),
+        ("www.s01.web-2026.test", "web-2026-s01"),
+        ("a.b.s01.web-2026.localhost", "web-2026-s01"),
+        ("web-2026.test", ""),
+        ("lab1.test", "lab1"),
+        ("www.lab1.localhost", "lab1"),
+        ("xlab1.test", ""),
+        ("www.lab1.test.example", ""),
+        ("s01.web-2026xtest", ""),
+        ("s01/../lab1.web-2026.test", ""),
+        ("../s01.web-2026.test", ""),
+        ("s01.web-2026.test\n", ""),
+        ("", ""),
+    ],
+)
+def test_a_name_leads_to_one_door_or_none(host: str, expected: str) -> None:
+    assert door(host, Known((CLASS,), (LAB,))) == expected
+
+
+def test_a_lab_with_the_domain_of_a_class_has_its_own_sites_only() -> None:
+    hub = Single("web-2026", ("web-2026.test",), ("mail.web-2026.test",))
+    known = Known((CLASS,), (hub,))
+    assert door("mail.web-2026.test", known) == "web-2026"
+    assert door("s01.web-2026.test", known) == "web-2026-s01"
+
+
+def test_the_more_special_domain_comes_first() -> None:
+    outer, inner = Single("a", ("example.test",)), Single("b", ("b.example.test",))
+    for labs in ((outer, inner), (inner, outer)):
+        assert door("www.b.example.test", Known((), labs)) == "b"
+        assert door("www.example.test", Known((), labs)) == "a"
+
+
+@pytest.mark.parametrize("domain", ['a";evil "', "a b", "a{1}", "", "a$b", "ünicode.test"])
+def test_what_is_no_domain_is_never_written(domain: str) -> None:
+    for known in (Known((Group("g", (domain,)),)), Known((), (Single("g", (domain,)),))):
+        with pytest.raises(ValueError, match="is no domain"):
+            ways(known)
+
+
+def the_edge(publishing: Publishing = Publishing()) -> Lab:  # noqa: B008 (frozen)
+    return edge_lab(Known((CLASS,), (LAB,)), publishing, 2222, PLACES)
+
+
+def files_of(lab: Lab, machine: str) -> dict[str, str]:
+    kept = Kept("", keys={bastion.HOST_KEY.name: Key("PEM", "PUBLIC")})
+    found = machine_files(lab.machines[machine], lab, kept)
+    return {path: entry.content.decode() for path, entry in found.items()}
+
+
+def test_it_listens_on_loopback_unless_it_is_public() -> None:
+    listen = files_of(the_edge(), "edge")["/etc/nginx/listen/https.conf"]
+    assert "listen 127.0.0.1:443 " in listen
+    assert "listen [::1]:443 " in listen
+    public = files_of(the_edge(Publishing(public=True)), "edge")["/etc/nginx/listen/http.conf"]
+    assert "listen 0.0.0.0:80 " in public
+    assert "listen [::]:80 " in public
+    only4 = files_of(the_edge(Publishing(ipv6=False)), "edge")["/etc/nginx/listen/http.conf"]
+    assert "[" not in only4
+
+
+def test_a_class_is_one_pattern_and_other_ports_are_a_restart() -> None:
+    files = files_of(the_edge(), "edge")
+    assert files["/etc/nginx/doors.map"].count("web-2026-$seat") == 2
+    assert "proxy_pass http://unix:/doors/$door/http.sock;" in files["/etc/nginx/nginx.conf"]
+    (daemon,) = the_edge().machines["edge"].daemons
+    assert any(path.startswith(daemon.restarts) for path in files if "listen" in path)
+    assert not "/etc/nginx/doors.map".startswith(daemon.restarts)
+
+
+def test_least_privilege_in_the_compose_file() -> None:
+    text = render(the_edge(), lambda packages: "image", "/state").decode()
+    edge, _, beside = text.partition("  bastion:\n")
+    for part in (edge, beside):
+        assert "read_only: true" in part
+        assert "no-new-privileges:true" in part
+        assert "docker.sock" not in part
+    assert 'network_mode: "host"' in edge
+    assert 'network_mode: "none"' in beside
+    assert '- "NET_BIND_SERVICE"' in edge
+    assert "NET_" not in beside
+    assert "DAC_OVERRIDE" not in edge
+
+
+def test_only_an_edge_is_one() -> None:
+    assert is_edge("edge")
+    assert is_edge("edge-0a1b2c3d")
+    for name in ("edge-a", "edges", "my-edge", "edge-0a1b2c3d-s01"):
+        assert not is_edge(name)
+
+
+@pytest.fixture
+def hello() -> Lab:
+    return behind(lab_at(HELLO, "vps"), "/doors/hello")
+
+
+def test_a_lab_behind_it_publishes_nothing_and_is_at_its_door(hello: Lab) -> None:
+    assert all(machine.ports == () for machine in hello.machines.values())
+    front = machine_files(hello.machines["front"], hello, kept_for(wants(hello)))
+    site = front["/etc/nginx/sites-enabled/www.conf"].content.decode()
+    assert f"listen unix:{doors.HTTP};" in site
+    assert f"listen unix:{doors.HTTPS} ssl proxy_protocol;" in site
+    assert "quic" not in site
+    assert "Alt-Svc" not in site
+    (nginx,) = (d for d in hello.machines["front"].daemons if d.name == webserver.DAEMON.name)
+    assert ("rm", "-f", doors.HTTP, doors.HTTPS) in nginx.prepare
+
+
+def test_without_a_door_nothing_of_it_is_there() -> None:
+    lab = lab_at(HELLO, "vps")
+    for machine in lab.machines.values():
+        files = machine_files(machine, lab, kept_for(wants(lab)))
+        assert not any(b"/run/door" in entry.content for entry in files.values())
+        assert machine.mounts == ()
+        assert ssh.BASTION_KEY not in machine.wants
+
+
+def test_ssh_at_the_door_takes_the_bastions_key_only_there(hello: Lab) -> None:
+    kept = kept_for(wants(hello))
+    files = machine_files(hello.machines["www"], hello, kept)
+    public = kept.keys[ssh.BASTION_KEY.name].public.encode()
+    assert public in files[ssh.BASTION_KEYS].content
+    assert public not in files[ssh.AUTHORIZED].content
+    assert "ssh-door" in {daemon.name for daemon in hello.machines["www"].daemons}
+    assert "ssh-door" not in {daemon.name for daemon in hello.machines["client"].daemons}
+
+
+def test_a_companys_inner_front_is_at_no_door() -> None:
+    lab = behind(lab_at(LAB1, "on-premise"), "/doors/x")
+    assert all(port.container not in (80, 443) for m in lab.machines.values() for port in m.ports)
+    kept = kept_for(wants(lab))
+    texts = {
+        name: b"".join(e.content for e in machine_files(lab.machines[name], lab, kept).values())
+        for name in ("front", "intranet")
+    }
+    assert doors.HTTP.encode() in texts["front"]
+    assert b"listen unix:" not in texts["intranet"]
+    assert b"quic" not in texts["intranet"]
+
+
+@pytest.fixture
+def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOSTING_LABCTL_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("HOSTING_LABCTL_DOORS", str(tmp_path / "doors"))
+    return tmp_path
+
+
+def admitted(name: str, group: str = "", student: str = "") -> None:
+    from dataclasses import replace
+
+    seat = Seat(group, student, f"{group}.test") if group else None
+    lab = replace(behind(lab_at(HELLO, "bare-metal"), "/doors/x"), name=name, seat=seat)
+    seats.admit(lab, kept_for(wants(lab)))
+
+
+def users(homes: Path) -> dict[str, str]:
+    lines = (homes / "data/edge/users/passwd").read_text().splitlines()
+    fields = (line.split(":") for line in lines)
+    return {words[0]: words[4] for words in fields}
+
+
+def test_a_student_logs_in_by_their_id_where_no_other_has_it(homes: Path) -> None:
+    admitted("web-s01", "web", "s01")
+    admitted("web-s02", "web", "s02")
+    assert users(homes)["s01"] == users(homes)["s01+server"] == "web-s01 server"
+    admitted("other-s01", "other", "s01")
+    found = users(homes)
+    assert "s01" not in found
+    assert found["s01.web"] == found["web-s01"] == "web-s01 server"
+    assert found["s01.other+server"] == "other-s01 server"
+    assert found["s02"] == "web-s02 server"
+    seats.dismiss("other-s01", purge=False)
+    assert "s01" not in users(homes)
+    seats.dismiss("other-s01", purge=True)
+    assert users(homes)["s01"] == "web-s01 server"
+
+
+def test_every_lab_has_a_user_number_of_its_own_and_keeps_it(homes: Path) -> None:
+    for name in ("one", "two", "one"):
+        admitted(name)
+    text = (homes / "data/edge/users/passwd").read_text()
+    numbers = {line.split(":")[4].split()[0]: line.split(":")[2] for line in text.splitlines()}
+    assert len(set(numbers.values())) == len(numbers) == 2
+
+
+def test_what_opens_a_lab_is_its_owners_only(homes: Path) -> None:
+    admitted("web-s01", "web", "s01")
+    key = homes / "data/edge/seats/web-s01/key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert stat.S_IMODE((homes / "data/edge").stat().st_mode) == 0o700
+
+
+def test_a_one_time_password_is_kept_as_a_salt_and_a_digest(homes: Path) -> None:
+    first, second = (seats.one_time_password("web", "s01") for _ in range(2))
+    assert first != second
+    assert re.fullmatch(r"([a-z2-9]{4}-){3}[a-z2-9]{4}", first)
+    files = list((homes / "data/edge/passwords/web-s01").iterdir())
+    assert len(files) == 2
+    for file in files:
+        assert re.fullmatch(r"[0-9a-f]{32} [0-9a-f]{64}\n", file.read_text())
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_lab_is_remembered_with_its_names_and_forgotten(homes: Path, hello: Lab) -> None:
+    edge_home.register(hello)
+    (found,) = edge_home.known().labs
+    assert found.name == hello.name
+    assert found.domains == (hello.domain, hello.localhost)
+    assert edge_home.forget(hello.name)
+    assert not edge_home.forget(hello.name)
+    assert edge_home.known().labs == ()
+
+
+def test_settings_are_remembered(homes: Path) -> None:
+    assert edge_home.settings().ports == (80, 443, 2222)
+    edge_home.remember(edge_home.EdgeSettings(Publishing(8080, 8443), 2223))
+    assert edge_home.settings().ports == (8080, 8443, 2223)
+    written = json.loads((homes / "data/edge/settings.json").read_text())
+    assert written["ssh"] == 2223
