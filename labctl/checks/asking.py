@@ -1,13 +1,14 @@
 """Asks a machine's questions, on the machine: each in a process of its own, within its time.
 
 It is sent as it is, so it needs the standard library only. From its standard input it reads
-the sources of the clients and the questions; each answer is a line of its output: the
-question's token and the answer in JSON.
+lines, each with questions and the sources of clients that are new; each answer is a line of its
+output: the question's token and the answer in JSON.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -28,13 +29,16 @@ DEPTH = 20
 
 
 def main() -> None:
-    """Everything that the standard input asks for."""
-    work = json.load(sys.stdin.buffer)
-    install(work["modules"])
-    for name in work["preload"]:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)  # once, for all processes
-    Round(work["jobs"], sys.stdout.buffer).ask()
+    """Everything that the standard input asks for: a line of questions, then perhaps another."""
+    gc.disable()
+    for line in sys.stdin.buffer:
+        work = json.loads(line)
+        install(work["modules"])
+        for name in work["preload"]:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)  # once, for all processes
+        gc.freeze()  # or each process would copy what the collector marks
+        Round(work["jobs"], sys.stdout.buffer).ask()
 
 
 def install(sources: Mapping[str, str]) -> None:

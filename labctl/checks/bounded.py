@@ -9,7 +9,7 @@ import os
 import selectors
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,17 +40,20 @@ def run(
     work: bytes = b"",
     limit: int = KEPT,
     together: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Ran:
     """Run a program with ``work`` on its standard input; stop it after ``seconds``.
 
     Of its output the first ``limit`` bytes are kept; whoever prints more is stopped. With
-    ``together`` its errors are part of its output. OSError where it cannot be started.
+    ``together`` its errors are part of its output. ``environment`` replaces this process's own.
+    OSError where it cannot be started.
     """
     process = subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if together else subprocess.PIPE,
+        env=environment,
     )
     with process:
         try:

@@ -1,7 +1,7 @@
 """HTTP by curl: one request, or the same again with the ETag it got.
 
 curl reads everything from its standard input: a password in a URL or a header is no word of
-a command, which everybody on the machine could read.
+a command, which everybody on the machine could read. (``-q``: not its user's own settings.)
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
 def _fetch(request: dict[str, Any], more: dict[str, str]) -> dict[str, Any]:
     config = "".join(_lines({**request, "headers": {**request.get("headers", {}), **more}}))
     # beside the body, the heads of redirects are printed
-    ran = bounded.run(["curl", "--config", "-"], _SECONDS, config.encode(), 3 * bounded.KEPT)
+    ran = bounded.run(["curl", "-q", "--config", "-"], _SECONDS, config.encode(), 3 * bounded.KEPT)
     if ran.status != 0 and not ran.ended.startswith("more than"):
         return {"error": ran.ended or _complaint(ran.err) or "curl says nothing"}
     return _parsed(ran)

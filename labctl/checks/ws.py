@@ -14,7 +14,7 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
     """Open a connection, send, and say what came back.
 
     ``request``: ``url``; ``send`` (texts); ``until`` (read on until a message holds this text;
-    without it nothing is read); ``origin``; ``seconds`` (6). ``others`` are further requests,
+    without it nothing is read); ``origin``; ``seconds`` (9). ``others`` are further requests,
     opened before anything is sent: what one client sends must reach them. ``late`` are opened
     when the first ones have got what they wait for: newcomers.
 
@@ -56,7 +56,7 @@ class _Client:
     def __init__(self, request: dict[str, Any]) -> None:
         self.request = request
         self.until = request.get("until", "")
-        self.seconds = float(request.get("seconds", 6))
+        self.seconds = float(request.get("seconds", 9))
         self.socket: Any = None
         self.reached = asyncio.Event()
         self.seen: dict[str, Any] = {

@@ -17,27 +17,29 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 def junit(run: Run) -> bytes:
     """A run as JUnit's XML: a suite for each exercise, a case for each check."""
-    root = ElementTree.Element("testsuites", name=run.lab)
+    root = ElementTree.Element("testsuites", name=run.target or run.lab)
     for group in run.groups:
-        suite = ElementTree.SubElement(root, "testsuite", _suite(group, run))
-        for record in group.records:
-            suite.append(_case(record, group, run))
+        root.append(suite(group, run, group.title))
     ElementTree.indent(root)
     found: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
     return found + b"\n"
 
 
-def _suite(group: Group, run: Run) -> dict[str, str]:
+def suite(group: Group, run: Run, title: str) -> ElementTree.Element:
+    """One exercise's results of a run as a suite of JUnit's."""
     skipped = sum(not record.attempts for record in group.records)
     passed = sum(record.passed for record in group.records)
-    return {
-        "name": group.title,
+    counted = {
+        "name": title,
         "tests": str(len(group.records)),
         "failures": str(len(group.records) - passed - skipped),
         "errors": "0",
         "skipped": str(skipped),
         "timestamp": run.time.rstrip("Z"),
     }
+    found = ElementTree.Element("testsuite", counted)
+    found.extend(_case(record, group, run) for record in group.records)
+    return found
 
 
 def _case(record: Record, group: Group, run: Run) -> ElementTree.Element:
@@ -70,4 +72,4 @@ def table(run: Run) -> str:
 
 def cell(text: str) -> str:
     """A text as a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(_FORMULA) and text != "-" else text

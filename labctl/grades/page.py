@@ -13,10 +13,13 @@ import jinja2
 
 from labctl import resources
 from labctl.grades import store
+from labctl.grades.gradebook import Gradebook
 from labctl.grades.run import Group, Run
 from labctl.grades.store import Attempt
+from labctl.people import safe
 
 TEMPLATE = "grades/page.html.j2"
+CLASS_TEMPLATE = "grades/class.html.j2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,25 @@ class Section:
         group = self.group
         if group.of:
             return round(100 * group.points / group.of)
-        held = sum(record.passed for record in group.records)
-        return round(100 * held / max(1, len(group.records)))
+        counted = [record for record in group.records if not record.excused]
+        return round(100 * sum(record.passed for record in counted) / max(1, len(counted)))
 
 
 def page(run: Run, kept: Iterable[Run] = ()) -> str:
     """The page as text; ``kept`` are the runs that there were, this one among them."""
+    earlier = tuple(kept)
+    sections = [
+        Section(group, store.attempts(earlier, group.name, run.target)) for group in run.groups
+    ]
+    return _rendered(TEMPLATE, run=run, sections=sections)
+
+
+def class_page(book: Gradebook) -> str:
+    """The grades of a class as one page: a table of students, and what each has left to do."""
+    return _rendered(CLASS_TEMPLATE, book=book, shown=safe)
+
+
+def _rendered(template: str, **values: object) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(resources.templates()),
         undefined=jinja2.StrictUndefined,
@@ -45,6 +61,4 @@ def page(run: Run, kept: Iterable[Run] = ()) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    earlier = tuple(kept)
-    sections = [Section(group, store.attempts(earlier, group.name)) for group in run.groups]
-    return environment.get_template(TEMPLATE).render(run=run, sections=sections)
+    return environment.get_template(template).render(**values)

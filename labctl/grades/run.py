@@ -16,7 +16,8 @@ class Record:
     """The result of one check. All texts are printable, whatever a machine has said.
 
     ``attempts`` counts how often it was asked, 0 where what it ``needs`` does not hold
-    (``unmet``). ``lesson`` is where it is taught, ``of`` the points that it can bring.
+    (``unmet``), or where it cannot be asked outside the lab. ``lesson`` is where it is taught,
+    ``of`` the points that it can bring.
     """
 
     check: str
@@ -35,6 +36,11 @@ class Record:
     lesson: str = ""
 
     @property
+    def excused(self) -> bool:
+        """Whether it could not be asked, whatever was done: it counts for nothing."""
+        return not self.attempts and not self.unmet
+
+    @property
     def state(self) -> str:
         """``holds``, ``does not hold`` or ``not asked``; what held on a retry says so."""
         if not self.attempts:
@@ -45,7 +51,7 @@ class Record:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why it brings no points, a line each."""
-        if self.attempts:
+        if not self.unmet:
             return self.differences
         return (f"it needs what does not hold: {'; '.join(self.unmet)}",)
 
@@ -71,13 +77,17 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. ``time`` is UTC (RFC 3339), ``id`` random; ``titles`` are those of exercises."""
+    """One run. ``time`` is UTC (RFC 3339), ``id`` random; ``titles`` are those of exercises.
+
+    ``target`` are the URLs of the server that was asked in place of the lab, "" for none.
+    """
 
     lab: str
     time: str
     id: str
     records: tuple[Record, ...]
     titles: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
 
     @property
     def groups(self) -> tuple[Group, ...]:
@@ -104,16 +114,21 @@ class Run:
 
 
 def made(
-    lab: str, stamp: tuple[str, str], results: Iterable[Result], titles: Mapping[str, str]
+    lab: str,
+    stamp: tuple[str, str],
+    results: Iterable[Result],
+    titles: Mapping[str, str],
+    target: str = "",
 ) -> Run:
     """A run of results; ``stamp`` is its time and its id."""
     shown = {name: visible(title) for name, title in titles.items()}
-    return Run(lab, *stamp, tuple(record(result) for result in results), shown)
+    return Run(lab, *stamp, tuple(record(result) for result in results), shown, visible(target))
 
 
 def record(result: Result) -> Record:
     """One result as it is kept and shown."""
     check = result.check
+    told = result.passed or not (result.asked or result.unmet)  # nothing is left to be done
     return Record(
         check=visible(check.name),
         service=check.service,
@@ -127,8 +142,8 @@ def record(result: Result) -> Record:
         retries=check.retries,
         differences=tuple(visible(difference) for difference in result.differences),
         unmet=tuple(visible(name) for name in result.unmet),
-        hint="" if result.passed else visible(check.hint),
-        lesson="" if result.passed else _lesson(check.exercise, check.lesson),
+        hint="" if told else visible(check.hint),
+        lesson="" if told else _lesson(check.exercise, check.lesson),
     )
 
 
@@ -145,6 +160,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "lab": run.lab,
         "time": run.time,
         "id": run.id,
+        "target": run.target,
         "points": run.points,
         "of": run.of,
         "titles": dict(run.titles),
@@ -179,4 +195,5 @@ def from_json(data: Mapping[str, Any]) -> Run:
         values = {key: value for key, value in one.items() if key != "from"}
         lists = {key: tuple(values[key]) for key in ("differences", "unmet")}
         found.append(Record(origin=one["from"], **{**values, **lists}))
-    return Run(data["lab"], data["time"], data["id"], tuple(found), data["titles"])
+    where = data.get("target", "")
+    return Run(data["lab"], data["time"], data["id"], tuple(found), data["titles"], where)

@@ -64,9 +64,13 @@ def runs(home: Path) -> tuple[Run, ...]:
     return tuple(sorted(found, key=lambda run: run.time))
 
 
-def attempts(kept: Iterable[Run], exercise: str) -> tuple[Attempt, ...]:
-    """What each run that asked about an exercise brought, the oldest first."""
-    found = ((run, group) for run in kept for group in run.groups if group.name == exercise)
+def attempts(kept: Iterable[Run], exercise: str, target: str = "") -> tuple[Attempt, ...]:
+    """What each run that asked about an exercise brought, the oldest first.
+
+    Of runs in the lab itself, or of those that asked one ``target`` in its place.
+    """
+    same = (run for run in kept if run.target == target)
+    found = ((run, group) for run in same for group in run.groups if group.name == exercise)
     return tuple(Attempt(run.time, group.points, group.of) for run, group in found)
 
 
