@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import generator, host
 from bench.load_lab import LoadLab
 from bench.measure import Row
-from bench.rows import bringing, changing, footprint, platforms, process, serving
+from bench.rows import bringing, changing, footprint, platforms, process, sandboxes, serving
 from bench.workspace import LABCTL, Workspace
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -43,6 +43,7 @@ SUBJECTS: dict[str, Measuring] = {
     "lab1": lab1_rows,
     "load": load_rows,
     "platforms": platforms.rows,
+    "sandboxes": sandboxes.rows,
 }
 
 

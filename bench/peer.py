@@ -20,10 +20,18 @@ class Unavailable(Exception):
 class Peer:
     """Kathará's library, which starts and removes machines from the same images."""
 
-    def __init__(self, workspace: Workspace, images: Mapping[str, str]) -> None:
-        """Install it; Unavailable with the reason where that fails."""
+    def __init__(
+        self, workspace: Workspace, images: Mapping[str, str], apart: bool = False
+    ) -> None:
+        """Install it; Unavailable with the reason where that fails.
+
+        Machines that are ``apart`` have a network each.
+        """
+        self.words = ("apart",) if apart else ()
         self.python = workspace.folder / "kathara" / "bin" / "python"
         self.images = json.dumps(dict(images))
+        if self.python.exists():
+            return
         self._run(sys.executable, "-m", "venv", str(self.python.parent.parent))
         quiet = ("--quiet", "--disable-pip-version-check")
         requirements = str(HERE / "requirements.txt")
@@ -31,7 +39,10 @@ class Peer:
 
     def deploy(self) -> float:
         """Seconds from the library's first call until all machines run; then they are removed."""
-        return float(self._run(str(self.python), str(HERE / "peer_kathara.py"), self.images))
+        return float(self._run(str(self.python), *self._deploying()))
+
+    def _deploying(self) -> tuple[str, ...]:
+        return str(HERE / "peer_kathara.py"), self.images, *self.words
 
     def _run(self, *command: str) -> str:
         finished = subprocess.run(command, capture_output=True, text=True, check=False)

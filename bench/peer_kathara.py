@@ -1,6 +1,7 @@
 """Starts machines with Kathará's library and prints how long that took, in seconds.
 
-Runs in the environment of requirements.txt, not in labctl's. Argument: machine → image, as JSON.
+Runs in the environment of requirements.txt, not in labctl's. Arguments: machine → image, as JSON,
+and ``apart`` where each machine is to have a network of its own.
 
 Kathará's own network driver is a Docker plugin that comes from Docker Hub only, and works at
 layer 2 without addresses. Where no registry answers it cannot be had, so its networks are made
@@ -40,12 +41,12 @@ def bridged() -> None:
     setattr(NetworkCollection, "create", with_bridge)  # noqa: B010 (mypy takes no plain one)
 
 
-def described(images: dict[str, str]) -> Lab:
-    """The machines, all in one collision domain as lab1's are in one network."""
+def described(images: dict[str, str], apart: bool) -> Lab:
+    """The machines, all in one collision domain as lab1's are in one network, or ``apart``."""
     lab = Lab("bench")
     for name, image in images.items():
         lab.get_or_new_machine(name, image=image, entrypoint="/bin/bash")
-        lab.connect_machine_to_link(name, "internet")
+        lab.connect_machine_to_link(name, f"net{name}" if apart else "internet")
     return lab
 
 
@@ -54,7 +55,7 @@ def main() -> None:
     for name, value in SETTINGS.items():
         setattr(Setting.get_instance(), name, value)
     start = time.perf_counter()
-    lab = described(json.loads(sys.argv[1]))
+    lab = described(json.loads(sys.argv[1]), "apart" in sys.argv[2:])
     manager = DockerManager()
     try:
         manager.deploy_lab(lab)

@@ -1,0 +1,177 @@
+"""A class of students: bringing it up, what it takes, grading it, and what others do instead."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bench import students as classes
+from bench.measure import Row, Sample, at_most, interleaved, missing, ratio, timed
+from bench.peer import Peer, Unavailable
+from bench.rows.footprint import MB, pss
+from bench.students import NAME, Students, compose, each, merged
+from bench.workspace import Workspace
+
+COUNT = 30
+IDLE_SECONDS = 60
+IDLE_BAR, RUNNING_BAR = 25, 60  # MB
+GRADING_BAR = 20.0  # seconds
+EXERCISES = ("01-virtual-host", "03-cgi", "04-register")  # 20 checks together
+_ALIKE = "each with what it has of its own"
+
+
+def rows(workspace: Workspace, rounds: int) -> Iterable[Row]:
+    """The rows about a class of thirty."""
+    with Students(workspace, COUNT) as students:
+        bringing = Bringing(students)
+        yield from bringing.rows(max(rounds - 2, 1))
+        students.up()
+        yield from memory(students)
+        yield grading(students)
+
+
+class Bringing:
+    """The sandboxes of a class from nothing: by labctl, by Compose alone, and as others do it.
+
+    Each begins with no container, network or volume, the same images, and the kept keys. Compose
+    and the calls of the API get the rendered files as labctl wrote them, and the disks made.
+    """
+
+    def __init__(self, students: Students) -> None:
+        self.students = students
+        self.copies = students.workspace.folder / "rendered-class"
+        students.up()
+        for one in students.ids:
+            shutil.copytree(students.state(one), self.copies / one)
+        self.file = merged(students)
+        services = [students.definition(one)["services"] for one in students.ids]
+        self.images = {
+            f"{one}-{name}": service["image"]
+            for one, found in zip(students.ids, services, strict=True)
+            for name, service in found.items()
+        }
+        students.remove()
+
+    def rows(self, rounds: int) -> Iterator[Row]:
+        """The comparison with Compose, then with the peers."""
+        works = [self.labctl, self.compose, self.one_by_one]
+        reason = ""
+        try:
+            works.append(Peer(self.students.workspace, self.images, apart=True).deploy)
+        except Unavailable as problem:
+            reason = str(problem)
+        ours, alone, serial, *others = interleaved(rounds, works)
+        what = f"{COUNT} sandboxes of lab1, warm, until each answers, against `docker compose up`"
+        note = f"{ours.text('s')} against {alone.text('s')}, whose disks were there already"
+        yield at_most(what, ratio(ours, alone), 1.2, note=note)
+        yield self.peer(
+            ours, serial, "a container a student by the API, one after the other", _ALIKE
+        )
+        name = "Kathará's library"
+        if others:
+            less = "with a shell each and no service, until they run"
+            yield self.peer(ours, others[0], name, less)
+        else:
+            yield missing(f"peer: the same {COUNT} by {name}", "> 1", reason)
+
+    def peer(self, ours: Sample, other: Sample, name: str, what: str) -> Row:
+        """How much longer others take."""
+        over = ratio(other, ours)
+        note = f"{other.text('s')}: {what}"
+        return Row(f"peer: the same {COUNT} by {name}, over labctl", "> 1", over.text(),
+                   over.median > 1, note)  # fmt: skip
+
+    def labctl(self) -> float:
+        """`labctl class up`, then the bench's own questions."""
+        seconds = timed(self.students.up) + self.students.answer()
+        self.students.remove()
+        return seconds
+
+    def prepared(self) -> None:
+        """What Compose needs: the files, the doors and the disks."""
+        for one in self.students.ids:
+            shutil.copytree(self.copies / one, self.students.state(one), dirs_exist_ok=True)
+            (self.students.doors / self.students.sandbox(one)).mkdir(exist_ok=True)
+        self.students.disks()
+
+    def compose(self) -> float:
+        """One `docker compose up -d` of all, then the bench's own questions."""
+        self.prepared()
+        seconds = timed(lambda: compose("-f", str(self.file), "up", "-d")) + self.students.answer()
+        compose("-f", str(self.file), "down", "--volumes")
+        self.students.remove()
+        return seconds
+
+    def one_by_one(self) -> float:
+        """A network and a container a student by calls of the API, in turn, until they answer."""
+        self.prepared()
+        start, made = time.perf_counter(), list[Any]()
+        for one in self.students.ids:
+            made += classes.created(self.students, one)
+        self.students.answer()
+        seconds = time.perf_counter() - start
+        each([str(n) for n in range(len(made))], lambda n: made[int(n)](), workers=8)
+        self.students.remove()
+        return seconds
+
+
+def memory(students: Students) -> Iterator[Row]:
+    """PSS of a sandbox's own processes: with its applications running, and idle."""
+    try:
+        students.wake()
+        running = shares(students)
+        time.sleep(IDLE_SECONDS)  # this is what is measured: a minute without anybody
+        idle = shares(students)
+    except PermissionError:
+        reason = "reading other users' smaps_rollup needs root"
+        yield missing("memory of a sandbox (PSS)", f"≤ {RUNNING_BAR} MB", reason)
+        return
+    shims = Sample(tuple(shim(students, one) / MB for one in students.ids))
+    for what, sample, bar in (
+        ("with its applications running", running, RUNNING_BAR),
+        ("sixty seconds idle", idle, IDLE_BAR),
+    ):
+        note = f"the engine's shim beside it: {shims.text('MB', 1)}"
+        row = f"memory of a sandbox, {COUNT} alike on the host, {what} (PSS)"
+        yield at_most(row, sample, bar, "MB", note)
+
+
+def shares(students: Students) -> Sample:
+    """MB of PSS of each sandbox."""
+
+    def of(student: str) -> float:
+        tops = [one.top(ps_args="-eo pid") for one in students.containers(student)]
+        return sum(pss(int(row[0])) for top in tops for row in top["Processes"]) / MB
+
+    return Sample(tuple(of(one) for one in students.ids))
+
+
+def shim(students: Students, student: str) -> int:
+    """Bytes of PSS of what the engine runs beside a sandbox's containers."""
+    found = 0
+    for container in students.containers(student):
+        container.reload()
+        status = Path(f"/proc/{container.attrs['State']['Pid']}/status").read_text()
+        parent = next(line for line in status.splitlines() if line.startswith("PPid:"))
+        found += pss(int(parent.split()[1]))
+    return found
+
+
+def grading(students: Students) -> Row:
+    """`labctl class check` of all, as a whole process."""
+    workspace = students.workspace
+    words = [word for name in EXERCISES for word in ("--exercise", name)]
+
+    def graded() -> str:
+        return workspace.labctl("class", "check", NAME, "--json", *words, check=False)
+
+    start = time.perf_counter()
+    told = json.loads(graded())
+    seconds = Sample((time.perf_counter() - start,))
+    asked = [len(one["checks"]) for one in told["students"]]
+    what = f"grading {COUNT} sandboxes × {min(asked)} checks"
+    return at_most(what, seconds, GRADING_BAR, "s", f"exercises {', '.join(EXERCISES)}")
