@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 SHELLS = ("bash", "zsh", "fish")
-_DYNAMIC = {"LAB": "labs", "MACHINE": "machines", "FILE": "files", "FOLDER": "files"}
+_DYNAMIC = {
+    "LAB": "labs",
+    "CLASS": "classes",
+    "MACHINE": "machines",
+    "FILE": "files",
+    "FOLDER": "files",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,7 @@ _labctl_complete() {
 _labctl_kind() {
     case $1 in
     labs) _labctl_offer < <(command labctl list --names 2>/dev/null) ;;
+    classes) _labctl_offer < <(command labctl class list --names 2>/dev/null) ;;
     machines) _labctl_offer < <(command labctl list --machines "$lab" 2>/dev/null) ;;
     files) compopt -o default 2>/dev/null || true ;;
     text | "") ;;
@@ -236,6 +243,7 @@ end
 """
 _FISH_WORDS = {
     "labs": "(command labctl list --names 2>/dev/null)",
+    "classes": "(command labctl class list --names 2>/dev/null)",
     "machines": "(__labctl_machines)",
 }
 

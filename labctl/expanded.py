@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from labctl.model import ExposedPort, PlatformName, Seat, Service, Site, local_domain
+from labctl.model import ExposedPort, Offer, PlatformName, Seat, Service, Site, local_domain
 from labctl.platforms.book import Book
 from labctl.spec.checks import CheckSpec
 from labctl.spec.keys import DutyKeys
@@ -17,7 +17,7 @@ class Expanded:
     """A lab whose services are expanded but not placed yet.
 
     ``book`` is what was ordered beside the lab file, where the platform has a provider. What is
-    ``shared`` is a class's, and so not among a sandbox's services.
+    ``shared`` is a class's, and so not among a sandbox's services; ``offers`` is how it is reached.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Expanded:
     book: Book = field(default_factory=Book)
     seat: Seat | None = None
     shared: frozenset[str] = frozenset()
+    offers: tuple[Offer, ...] = ()
 
     @property
     def localhost(self) -> str:

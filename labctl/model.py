@@ -354,7 +354,8 @@ class Seat:
 
     ``id`` is the student's, ``domain`` the class's. ``door`` is the host's directory where the
     sandbox's fronts and SSH servers have the unix sockets at which the edge finds them. ``own``
-    are services that it has although the lab shares them.
+    are services that it has although the lab shares them. ``hub`` is the host's directory with
+    this seat's sockets of what the class shares.
     """
 
     group: str
@@ -362,11 +363,41 @@ class Seat:
     domain: str
     door: str = ""
     own: tuple[str, ...] = ()
+    hub: str = ""
 
     @property
     def lab(self) -> str:
         """The sandbox's name as a lab."""
         return f"{self.group}-{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A class, as its own lab knows it.
+
+    ``students`` are ids, each with a number that no other has. ``own`` are services that each
+    student has although the lab shares them.
+    """
+
+    name: str
+    domain: str
+    students: Mapping[str, int]
+    own: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A service that a class shares, as a sandbox reaches it.
+
+    It is called ``host`` and listens on ``ports`` (TCP, by protocol name). ``account`` is the
+    student's own there, if any, ``packages`` are programs by which people use it.
+    """
+
+    service: str
+    host: str
+    ports: Mapping[str, int]
+    account: Want | None = None
+    packages: frozenset[str] = frozenset()
 
 
 def local_domain(lab: str, seat: Seat | None) -> str:
@@ -408,7 +439,8 @@ class Machine:
     The root of a ``sealed`` one is read-only: it writes to its volumes only. One that is
     ``visiting`` is there only while somebody asks it something. ``weight`` is its share of
     processors that are short, against 1024 of any other, ``log`` the bytes of its log at most.
-    One ``on_host`` has the host's network instead of addresses.
+    One ``on_host`` has the host's network instead of addresses. ``hosts`` are names that it
+    knows without asking its resolver, each with its address.
     """
 
     name: str
@@ -436,6 +468,7 @@ class Machine:
     weight: int = 1024
     log: int = 20 * 2**20
     on_host: bool = False
+    hosts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -461,7 +494,7 @@ class Lab:
     """A whole lab, placed on machines and networks: the input of rendering.
 
     One behind the edge has a ``door``, the host's directory with its unix sockets; a sandbox has
-    a ``seat``.
+    a ``seat``, and what its class shares as ``offers``.
     """
 
     name: str
@@ -480,6 +513,7 @@ class Lab:
     platform: PlatformName = "vps"
     door: str = ""
     seat: Seat | None = None
+    offers: tuple[Offer, ...] = ()
 
     @property
     def localhost(self) -> str:

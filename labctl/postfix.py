@@ -10,6 +10,7 @@ from labctl.model import HOSTS, Daemon, File, Kept, Lab, Probe, Service, Templat
 
 PACKAGES = frozenset({"postfix"})
 SPOOL = "/var/spool/postfix"
+PROCESSES = 20  # of one of its programs at most
 
 # Mozilla's intermediate profile, guidelines version 6
 CIPHERS = ":".join(
@@ -69,6 +70,7 @@ def context(mail: str, domain: str) -> dict[str, Any]:
         "key_file": key,
         "ciphers": CIPHERS,
         "curves": CURVES,
+        "processes": PROCESSES,
         "outward": (),
         "inward": (),
     }

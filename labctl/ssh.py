@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from labctl import kinds
+from labctl import doors, kinds
 from labctl.model import Daemon, File, Kept, Lab, Machine, Probe, Service, Template, Want
 
 PORT = 22
@@ -22,6 +22,9 @@ CONNECTION = "/usr/local/sbin/ssh-connection"
 AUTHORIZED = "/root/.ssh/authorized_keys"
 CONNECTIONS = 10  # at the same time; more wait
 USER_KEY = Want("ssh-key", "ssh/user")
+BASTION_KEY = Want("ssh-key", "ssh/bastion")  # of a lab behind the edge: the bastion's way in
+BASTION_KEYS = "/etc/ssh/bastion_keys"  # apart from the keys that the machine's owner may change
+DOOR_CONNECTION = "/usr/local/sbin/ssh-door"
 ALGORITHM = "ssh-ed25519"
 DAEMON = Daemon(
     name="sshd",
@@ -33,6 +36,23 @@ DAEMON = Daemon(
     watches=("/etc/ssh/",),
     ready=Probe(PORT, r"^SSH-2\.0-"),
 )
+
+
+def door_daemon(machine: str) -> Daemon:
+    """The same server at the lab's door, for those who come through the bastion."""
+    socket = doors.ssh(machine)
+    return Daemon(
+        name="ssh-door",
+        # the socket's directory is closed to all but the edge; a stale socket is replaced
+        run=("s6-ipcserver", "-a", "0666", "-c", str(CONNECTIONS), socket, DOOR_CONNECTION),
+        prepare=DAEMON.prepare,
+        ready=Probe(socket, r"^SSH-2\.0-", b"PROXY UNKNOWN\r\n"),
+    )
+
+
+def is_server(machine: Machine) -> bool:
+    """Whether one can log in to the machine by SSH."""
+    return any(daemon.name == DAEMON.name for daemon in machine.daemons)
 
 
 def wanted(services: Iterable[Service], company: bool) -> bool:
@@ -58,9 +78,10 @@ def host_public_key(machine: str, kept: Kept) -> str:
 
 def files(machine: Machine, lab: Lab, kept: Kept) -> Iterator[File]:
     """The server's configuration, the machine's key, and whose key opens it."""
-    if DAEMON not in machine.daemons:
+    if not is_server(machine):
         return
-    context = {"machine": machine.name, "host_key": HOST_KEY}
+    bastion_keys = BASTION_KEYS if lab.door else ""
+    context = {"machine": machine.name, "host_key": HOST_KEY, "bastion_keys": bastion_keys}
     public = f"{host_public_key(machine.name, kept)} {machine.name}.{lab.name}\n"
     user = f"{ALGORITHM} {kept.keys[USER_KEY.name].public} labctl\n"
     pem = kept.keys[wants(machine.name)[0].name].pem
@@ -69,8 +90,12 @@ def files(machine: Machine, lab: Lab, kept: Kept) -> Iterator[File]:
     yield File(HOST_KEY, pem.encode(), 0o600)
     yield File(f"{HOST_KEY}.pub", public.encode())
     yield File(AUTHORIZED, user.encode(), 0o600)
+    if lab.door:
+        bastion = f"{ALGORITHM} {kept.keys[BASTION_KEY.name].public} bastion\n"
+        yield File(BASTION_KEYS, bastion.encode(), 0o600)
+        yield File(DOOR_CONNECTION, Template("ssh/door.j2"), 0o755)
 
 
 def servers(lab: Lab) -> tuple[Machine, ...]:
     """The machines that one can log in to by SSH."""
-    return tuple(machine for machine in lab.machines.values() if DAEMON in machine.daemons)
+    return tuple(machine for machine in lab.machines.values() if is_server(machine))

@@ -37,13 +37,26 @@ def is_front(machine: Machine, lab: Lab) -> bool:
     return any(lab.services[name].kind == "front" for name in machine.services)
 
 
+def outer_front(machine: Machine, lab: Lab) -> bool:
+    """Whether a front is placed on this machine that strangers talk to."""
+    inner = {site.front for site in lab.sites if site.inside}
+    outer = {site.front for site in lab.sites if not site.inside}
+    fronts = {name for name in machine.services if lab.services[name].kind == "front"}
+    return bool(fronts - (inner - outer))
+
+
+def has_nginx(machine: Machine) -> bool:
+    """Whether the machine runs an nginx of labctl's."""
+    return any(daemon.name == DAEMON.name for daemon in machine.daemons)
+
+
 def files(machine: Machine, lab: Lab) -> Iterable[File]:
     """The main configuration, and a virtual host a local service where this is no front.
 
     The first service is the default server: a front talks to it by name, and whoever talks
     to the machine by address sees what it serves.
     """
-    if DAEMON not in machine.daemons:
+    if not has_nginx(machine):
         return
     front = is_front(machine, lab)
     yield File(
@@ -52,6 +65,7 @@ def files(machine: Machine, lab: Lab) -> Iterable[File]:
             "nginx/nginx.conf.j2",
             {
                 "front": front,
+                "small": lab.seat is not None,
                 "names": sum(len(site.names) for site in lab.sites),
                 "temporary": TEMPORARY,
                 "localhost": lab.localhost,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from labctl.platforms import NAMES
-from labctl.spec.fields import Name, Port, Wrong
+from labctl.spec.fields import LabName, Port, Wrong
 
 if TYPE_CHECKING:
     from labctl.engines.compose import Engine
@@ -38,10 +40,16 @@ def json_argument(parser: argparse.ArgumentParser) -> None:
 def choice_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command line may say over the lab file."""
     parser.add_argument("--name", type=_name, help="bring the lab up under another name")
-    parser.add_argument("--http", type=_port, metavar="PORT", help="the host's port for HTTP (80)")
-    parser.add_argument("--https", type=_port, metavar="PORT", help="its port for HTTPS (443)")
+    parser.add_argument("--http", type=port, metavar="PORT", help="the host's port for HTTP (80)")
+    parser.add_argument("--https", type=port, metavar="PORT", help="its port for HTTPS (443)")
     parser.add_argument(
         "--on", choices=NAMES, help="how to deploy it (what the lab file says, or vps)"
+    )
+    parser.add_argument(
+        "--edge",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="share the host's 80 and 443 with other labs, behind the edge (`labctl edge`)",
     )
     parser.add_argument(
         "--public",
@@ -55,10 +63,13 @@ def choices(options: argparse.Namespace) -> Choices:
     """The choices made on the command line."""
     from labctl.work.session import Choices
 
-    return Choices(options.name, options.http, options.https, options.public, options.on)
+    return Choices(
+        options.name, options.http, options.https, options.public, options.on, options.edge
+    )
 
 
-def _port(text: str) -> int:
+def port(text: str) -> int:
+    """A port of the host, as an argument."""
     try:
         value: int = Port().read(text)
     except Wrong as wrong:
@@ -68,7 +79,7 @@ def _port(text: str) -> int:
 
 def _name(text: str) -> str:
     try:
-        value: str = Name().read(text)
+        value: str = LabName().read(text)
     except Wrong as wrong:
         raise argparse.ArgumentTypeError(f"{wrong.message} ({wrong.hint})") from None
     return value
@@ -103,6 +114,24 @@ def container_of(engine: Engine, lab: str, machine: str | None) -> str:
             f"{lab} has no running machine '{machine}'", nearest(machine, found), status=2
         )
     return found[machine]
+
+
+@contextmanager
+def on_machine(engine: Engine, lab: str, machine: str | None) -> Iterator[str]:
+    """The container of a machine that runs; one that visits a sandbox is there meanwhile."""
+    from labctl.work.execute import running
+
+    found = running(engine, lab)
+    if machine and found and machine not in found:
+        from labctl.work.visitor import visiting
+
+        session = session_of(lab)
+        known = session.lab.machines.get(machine)
+        if known and known.visiting:
+            with visiting(session) as visitors:
+                yield visitors[machine]
+            return
+    yield container_of(engine, lab, machine)
 
 
 def session_of(target: str) -> Session:

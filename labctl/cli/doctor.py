@@ -33,12 +33,36 @@ def run(options: argparse.Namespace) -> int:
     if options.hosts:
         print(hosts_block(common.session_of(options.hosts).lab))
         return 0
-    findings = diagnose(observe())
+    findings = (*diagnose(observe()), *_clock())
     if options.json:
         say_json([asdict(finding) for finding in findings])
     else:
         print(text(findings))
     return 1 if any(finding.state == "fail" for finding in findings) else 0
+
+
+def _clock() -> Iterable[Finding]:
+    """Whether the clock ticks that classes with limits need."""
+    import os
+    import shutil
+    import sys
+    import time
+    from pathlib import Path
+
+    from labctl.host import clock
+    from labctl.work.class_life import last, limited
+
+    installed = shutil.which("labctl")
+    program = [installed] if installed else [sys.executable, "-m", "labctl"]
+    names = ("HOSTING_LABCTL_DATA", "HOSTING_LABCTL_DOORS", "DOCKER_HOST")
+    settings = {name: os.environ.get(name, "") for name in names}
+    return clock.findings(
+        [record.name for record in limited()],
+        last(),
+        int(time.time()),
+        clock.command(program, settings),
+        Path("/run/systemd/system").is_dir(),
+    )
 
 
 def text(findings: Iterable[Finding]) -> str:

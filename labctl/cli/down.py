@@ -24,6 +24,8 @@ def run(options: argparse.Namespace) -> int:
     from labctl.cli.output import say_json
     from labctl.work.takedown import take_down
 
+    if options.purge:
+        _refuse_class(options.lab)
     done = take_down(options.lab, keep_data=options.keep_data, purge=options.purge)
     if options.json:
         say_json({"lab": done.lab, "removed": done.removed, "kept": done.kept})
@@ -33,3 +35,17 @@ def run(options: argparse.Namespace) -> int:
     for what in done.kept:
         print(f"kept: {what}")
     return 0
+
+
+def _refuse_class(name: str) -> None:
+    """What a class has for itself keeps the root and the secret of all its sandboxes."""
+    from labctl.classes.registry import find
+    from labctl.errors import LabctlError
+
+    record = find(name)
+    if record and not record.implicit:
+        raise LabctlError(
+            f"the sandboxes of {name} have their certificates and passwords from it",
+            f"`labctl class destroy {name}` forgets the class with all that is theirs",
+            status=2,
+        )

@@ -35,5 +35,5 @@ def run(options: argparse.Namespace) -> int:
         rest, command = rest[:1], rest[1:]
     if not command:
         raise LabctlError("no command", "labctl exec [LAB] MACHINE -- COMMAND", status=2)
-    container = common.container_of(Engine(), lab, common.at_most_one(rest))
-    return attach(container, command, options.user, terminal=sys.stdin.isatty())
+    with common.on_machine(Engine(), lab, common.at_most_one(rest)) as container:
+        return attach(container, command, options.user, terminal=sys.stdin.isatty())

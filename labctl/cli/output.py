@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
+from labctl.people import width
+
 _CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "bold": "1", "dim": "2"}
 
 
@@ -28,9 +30,11 @@ def table(rows: Iterable[Sequence[str]], heads: Sequence[str] = ()) -> str:
     everything = [tuple(heads), *lines] if heads else lines
     if not everything:
         return ""
-    widths = [max(len(row[n]) for row in everything) for n in range(len(everything[0]))]
+    widths = [max(width(row[n]) for row in everything) for n in range(len(everything[0]))]
     text = [
-        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            cell + " " * (wide - width(cell)) for cell, wide in zip(row, widths, strict=True)
+        ).rstrip()
         for row in everything
     ]
     if heads:

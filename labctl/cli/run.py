@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -34,8 +35,9 @@ def parser(verb: str) -> argparse.ArgumentParser:
 
 
 def module(verb: str) -> Verb:
-    """The module of a verb."""
-    return cast(Verb, importlib.import_module(f"labctl.cli.{verb}"))
+    """The module of a verb; that of a word of Python's own has a ``_`` behind it."""
+    name = f"{verb}_" if keyword.iskeyword(verb) else verb
+    return cast(Verb, importlib.import_module(f"labctl.cli.{name}"))
 
 
 def run(verb: str, words: Sequence[str]) -> int:

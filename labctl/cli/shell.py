@@ -20,5 +20,5 @@ def run(options: argparse.Namespace) -> int:
     from labctl.work.which import lab_and_rest
 
     lab, rest = lab_and_rest(options.words)
-    container = common.container_of(Engine(), lab, common.at_most_one(rest))
-    return attach(container, ["bash", "-l"], options.user, terminal=sys.stdin.isatty())
+    with common.on_machine(Engine(), lab, common.at_most_one(rest)) as container:
+        return attach(container, ["bash", "-l"], options.user, terminal=sys.stdin.isatty())

@@ -23,8 +23,8 @@ def text(planned: Planned) -> str:
     if rows:
         parts.append(table(rows, ("SITE", "URL ON THIS HOST", "SERVICE", "TLS")))
     parts.append(table(_services(session.lab), ("SERVICE", "KIND", "ADDRESS", "PORTS")))
-    if session.lab.accounts:
-        parts.append(table(_accounts(session), ("ACCOUNT", "PASSWORD", "SERVICE")))
+    if accounts := list(_accounts(session)):
+        parts.append(table(accounts, ("ACCOUNT", "PASSWORD", "SERVICE")))
     parts += [*_drift(planned), _next(session)]
     return "\n\n".join(parts)
 
@@ -99,6 +99,10 @@ def _accounts(session: Session) -> Iterable[tuple[str, str, str]]:
     for want in session.lab.accounts:
         service, _, login = want.name.partition("/")
         yield f"{login}@{session.lab.domain}", session.kept.secrets[want.name], service
+    for offer in session.lab.offers:  # of a sandbox, which has a seat
+        if offer.account and (seat := session.lab.seat):
+            password = session.kept.secrets[offer.account.name]
+            yield f"{seat.id}@{seat.domain}", password, f"{offer.service} of {seat.group}"
 
 
 def _drift(planned: Planned) -> Iterable[str]:

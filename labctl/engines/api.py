@@ -86,6 +86,17 @@ def log_lines(container: str, seconds: float) -> Iterator[str]:
             )
 
 
+def said(container: str, since: float) -> Iterator[str]:
+    """What a container has said since a time (seconds since 1970), each line behind its time.
+
+    (Engine API: GET /containers/{id}/logs.) The time is as of RFC 3339, in UTC.
+    """
+    query = urlencode({"stdout": 1, "timestamps": 1, "since": f"{since:.3f}"})
+    stream = call("GET", f"/containers/{container}/logs?{query}")
+    for part in _frames(stream):
+        yield from part.decode(errors="replace").splitlines()
+
+
 def _unix(time: str) -> str:
     """A time as the engine tells it (RFC 3339, nanoseconds), in seconds since 1970; never is 0."""
     if time.startswith("0001-"):

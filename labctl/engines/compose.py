@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labctl.edge import is_edge
 from labctl.engines import api, connect
 from labctl.engines.api import Finished
 from labctl.errors import LabctlError, Unsettled
@@ -43,9 +44,10 @@ class Engine:
         return connect()
 
     def containers(self, lab: str = "") -> list[dict[str, Any]]:
-        """The containers of one lab, or of all labs, running or not."""
+        """The containers of one lab, or of all labs without the edge's, running or not."""
         label = f"{LABEL}.lab={lab}" if lab else f"{LABEL}.lab"
-        return api.containers([label, f"{LABEL}.machine"])
+        found = api.containers([label, f"{LABEL}.machine"])
+        return [one for one in found if lab or not is_edge(one["Labels"][f"{LABEL}.lab"])]
 
     def definitions(self, lab: str) -> dict[str, str]:
         """Compose's hash of each machine's definition, as its container is labelled with it."""

@@ -9,35 +9,36 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from labctl.engines import api
+from labctl.engines import api, seeds
 from labctl.engines.helper import Helper, tools
+from labctl.engines.seeds import Seed
 from labctl.errors import LabctlError
 from labctl.model import Volume
 from labctl.render.compose import LABEL, device, project
 
-_LOOPS = ("b 7:* rmw", "c 10:237 rmw")  # Linux' admin-guide/devices: loop, loop-control
+_DEVICES = str(Path(device("", "")).parent)
+_SECTOR = 512  # bytes: Linux' block devices are counted in these
 
-# $1 image, $2 size in bytes, $3 the device's name
-_ATTACH = """
-image=$1 size=$2 name=$3
-if ! [ -e "$image" ]; then
-    truncate -s "$size" "$image.new"
-    mkfs.ext4 -q -F -m 0 "$image.new"
-    # an empty volume is filled from the machine's image: nothing may be in it
-    debugfs -w -R 'rmdir lost+found' "$image.new" 2>/dev/null
+# arguments by fours: image, size in bytes, the device's name, the name of a seed or nothing. Says
+# which seeds there are not; their disks have then not been made.
+_ATTACH = f"""
+{seeds.MAKE}
+loops() {{ losetup --noheadings --output NAME --associated "$image"; }}
+begin() {{
+    if [ "$seed" ]; then
+        cp --sparse=always "/seeds/$seed.img" "$image.new"
+    else
+        make "$image.new" "$size"
+    fi
     echo "$size" >"$image.size"
     mv "$image.new" "$image"
-fi
-before=$(cat "$image.size")
-if [ "$before" -gt "$size" ]; then
-    echo "a disk of $before bytes cannot shrink to $size" >&2
-    exit 1
-fi
-loops() { losetup --noheadings --output NAME --associated "$image"; }
-if [ "$before" -lt "$size" ]; then
+}}
+grow() {{
     for loop in $(loops); do losetup --detach "$loop"; done
     if [ -n "$(loops)" ]; then
         echo "a disk that is in use cannot grow" >&2
@@ -47,25 +48,62 @@ if [ "$before" -lt "$size" ]; then
     truncate -s "$size" "$image"
     resize2fs "$image" >/dev/null
     echo "$size" >"$image.size"
-fi
-loop=$(loops | head -n 1)
-[ -n "$loop" ] || loop=$(losetup --find --show "$image")
-mkdir -p "${name%/*}"
-ln -sfn "$loop" "$name"
+}}
+attach() {{
+    loop=
+    if [ -e "$old" ]; then # images' names did not say whose they are
+        mv "$old.size" "$image.size"
+        mv "$old" "$image"
+    fi
+    if [ -e "$image" ]; then
+        read -r before <"$image.size"
+        if [ "$before" -gt "$size" ]; then
+            echo "a disk of $before bytes cannot shrink to $size" >&2
+            exit 1
+        fi
+        if [ "$before" -lt "$size" ]; then grow; fi
+        loop=$(loops | head -n 1)
+    else
+        begin
+    fi
+    [ -n "$loop" ] || loop=$(losetup --find --show "$image")
+    ln -sfn "$loop" "$name"
+}}
+mkdir -p "${{3%/*}}"
+while [ $# -gt 0 ]; do
+    image=$1 size=$2 name=$3 seed=$4
+    old=${{image%/*}}/${{image##*_}}
+    shift 4
+    if [ "$seed" ] && ! [ -e "$image" ] && ! [ -e "/seeds/$seed.img" ]; then
+        echo "$seed"
+    else
+        attach
+    fi
+done
 """
-# $1 the devices' names up to the volume's, $2 a volume whose image goes too; a device in use
-# goes when its file system is unmounted
+# $1 where the devices' names are, $2 a disk whose image goes too; a device in use goes when its
+# file system is unmounted
 _DETACH = """
 for image in /disks/${2:-*}.img; do
     [ -e "$image" ] || continue
     for loop in $(losetup --noheadings --output NAME --associated "$image"); do
         losetup --detach "$loop"
     done
-    volume=${image##*/}
-    rm -f "$1${volume%.img}"
+    name=${image##*/}
+    rm -f "$1/${name%.img}"
     [ -z "${2-}" ] || rm "$image" "$image.size"
 done
-rmdir "${1%/*}" 2>/dev/null || true # there may be other labs' disks, or none
+rmdir "$1" 2>/dev/null || true # there may be other labs' disks, or none
+"""
+# $1 the devices' names up to the volume's; a name may be older than what is at its device now
+_RELEASE = """
+for name in "$1"*; do
+    [ -L "$name" ] || continue
+    case $(losetup --noheadings --output BACK-FILE "$name" 2>/dev/null) in
+    */"${name##*/}.img"*) losetup --detach "$name" ;;
+    esac
+    rm -f "$name"
+done
 """
 
 
@@ -74,20 +112,47 @@ def _home(lab: str) -> str:
     return f"{project(lab)}_disks"
 
 
-def attach(lab: str, volumes: Iterable[Volume]) -> None:
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """What is below a volume of a lab: a file system of the volume's size, a copy of its seed."""
+
+    lab: str
+    volume: Volume
+    seed: Seed | None = None
+
+    @property
+    def device(self) -> str:
+        """Its device's name."""
+        return device(self.lab, self.volume.name)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What the helper is told."""
+        # the kernel tells of a device only this name: it says whose the disk is
+        image = f"/disks/{self.lab}/{Path(self.device).name}.img"
+        return image, str(self.volume.size), self.device, self.seed.name if self.seed else ""
+
+
+def attach(disks: Iterable[Disk]) -> None:
     """Make what is missing below volumes of bounded size: image, file system, loop device.
 
-    One that is too small grows, where nobody has it mounted. LabctlError where the host cannot.
+    Of any number of labs, by one helper. One that is too small grows, where nobody has it
+    mounted. LabctlError where the host cannot.
     """
-    bounded = [volume for volume in volumes if volume.size]
-    if not bounded:
+    wanted = [disk for disk in disks if disk.volume.size and not _attached(disk)]
+    if not wanted:
         return
-    body = {"Name": _home(lab), "Labels": _labels(lab)}
-    api.call("POST", "/volumes/create", body)
+    labs = sorted({disk.lab for disk in wanted})
+    for lab in labs:
+        api.call("POST", "/volumes/create", {"Name": _home(lab), "Labels": _labels(lab)})
+    homes = [f"{_home(lab)}:/disks/{lab}" for lab in labs]
+    places = ("/dev:/dev", f"{seeds.HOME}:/seeds", *homes)
+    helper = Helper(tools(), volumes=places, devices=seeds.LOOPS)
+    words = [word for disk in wanted for word in disk.words]
     try:
-        for volume in bounded:
-            name = device(lab, volume.name)
-            _helper(lab).run(_ATTACH, f"/disks/{volume.name}.img", str(volume.size), name)
+        if missing := set(helper.run(_ATTACH, *words).split()):
+            seeds.make(disk.seed for disk in wanted if disk.seed and disk.seed.name in missing)
+            helper.run(_ATTACH, *words)
     except LabctlError as error:
         raise LabctlError(
             f"the engine's host cannot give a disk of its own size: {error.message}",
@@ -95,17 +160,42 @@ def attach(lab: str, volumes: Iterable[Volume]) -> None:
         ) from None
 
 
+def _attached(disk: Disk) -> bool:
+    """Whether a disk can be seen to be there as it should be, from this host."""
+    try:
+        loop = Path(disk.device).resolve(strict=True).name
+        file = Path(f"/sys/block/{loop}/loop/backing_file").read_text().strip()
+        sectors = int(Path(f"/sys/block/{loop}/size").read_text())
+    except (OSError, ValueError):
+        return False
+    ours = file.endswith(f"/{Path(disk.device).name}.img")
+    return ours and sectors * _SECTOR == disk.volume.size
+
+
 def detach(lab: str) -> None:
     """Give a lab's loop devices back, those that are mounted when they no longer are."""
     if exists(lab):
-        _helper(lab).run(_DETACH, device(lab, ""))
+        _helper(lab).run(_DETACH, _DEVICES)
+
+
+def names(lab: str) -> list[str]:
+    """The names in /dev of a lab's devices, on this host."""
+    whole = Path(device(lab, ""))
+    return sorted(path.name for path in whole.parent.glob(f"{whole.name}*"))
+
+
+def release(lab: str) -> None:
+    """Give loop devices back whose images are gone: what `detach` no longer finds."""
+    if names(lab):
+        helper = Helper(tools(), volumes=("/dev:/dev",), devices=seeds.LOOPS)
+        helper.run(_RELEASE, device(lab, ""))
 
 
 def drop(lab: str, volumes: Iterable[str]) -> None:
     """Remove the disks of some volumes, by name, that nobody uses any more."""
     if exists(lab):
         for volume in volumes:
-            _helper(lab).run(_DETACH, device(lab, ""), volume)
+            _helper(lab).run(_DETACH, _DEVICES, Path(device(lab, volume)).name)
 
 
 def exists(lab: str) -> bool:
@@ -114,7 +204,7 @@ def exists(lab: str) -> bool:
 
 
 def _helper(lab: str) -> Helper:
-    return Helper(tools(), volumes=("/dev:/dev", f"{_home(lab)}:/disks"), devices=_LOOPS)
+    return Helper(tools(), volumes=("/dev:/dev", f"{_home(lab)}:/disks"), devices=seeds.LOOPS)
 
 
 def check(lab: str, volumes: Iterable[Volume]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import posixpath
 import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -73,12 +74,32 @@ TRIMS = (
 )
 
 
+# A machine may have a read-only root, and volumes at /etc and /var alone. So what people and labs
+# write to is below these, with symbolic links to it, as OSTree lays systems out.
+WRITTEN: Mapping[str, str] = {
+    "/home": "/var/home",
+    "/opt": "/var/opt",
+    "/root": "/var/roothome",
+    "/srv": "/var/srv",
+    "/usr/lib/cgi-bin": "/var/lib/cgi-bin",
+    "/usr/lib/ssl": "/var/lib/ssl",
+    "/usr/local": "/var/usrlocal",
+}
+
+
 # What must be there before a package is installed: sshd's makes keys for the host, which all
 # machines of an image would share, unless it is told that they are elsewhere.
 BEFORE: Mapping[str, Mapping[str, bytes]] = {
     "openssh-server": {
         "etc/ssh/sshd_config.d/labctl.conf": b"# a machine brings its own key\nHostKey none\n"
-    }
+    },
+    # users from a directory that a machine is given, for one whose /etc is read-only
+    "libnss-extrausers": {
+        "etc/nsswitch.conf": (
+            b"passwd: files extrausers\ngroup: files extrausers\nshadow: files\n"
+            b"hosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n"
+        )
+    },
 }
 
 
@@ -150,12 +171,23 @@ def machine_dockerfile(packages: Iterable[str], recipe: Recipe) -> str:
             f"FROM {base_reference(recipe)}",
             *files,
             *install,
+            f"RUN {_layout()}",
             "COPY scripts/ /usr/lib/labctl/",
             "STOPSIGNAL SIGTERM",
             'ENTRYPOINT ["/usr/lib/labctl/init"]',
             "",
         ]
     )
+
+
+def _layout() -> str:
+    """The command that moves what is written to, when all packages are there."""
+    moves = (
+        f"mkdir -p {old} {new} && cp -a {old}/. {new}/ && rm -rf {old}"
+        f" && ln -s {posixpath.relpath(new, posixpath.dirname(old))} {old}"
+        for old, new in WRITTEN.items()
+    )
+    return " \\\n && ".join(moves)
 
 
 def _install(packages: Iterable[str]) -> str:

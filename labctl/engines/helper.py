@@ -23,7 +23,7 @@ class Helper:
     """What a helper gets: an image, capabilities, a network, mounts and device rules.
 
     ``volumes`` are written as ``docker run --volume`` takes them, ``devices`` as
-    ``--device-cgroup-rule`` does.
+    ``--device-cgroup-rule`` does. ``interpreter`` is what reads its programs.
     """
 
     image: str
@@ -31,12 +31,13 @@ class Helper:
     network: str = "none"
     volumes: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    interpreter: str = "/bin/sh"
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """The command line that runs a shell program with arguments."""
         words = ["docker", "run", "--rm", "--interactive", "--pull=never", "--cap-drop=ALL"]
         words += ["--security-opt=no-new-privileges", f"--label={PREFIX}.helper=yes"]
-        words += [f"--network={self.network}", "--entrypoint=/bin/sh"]
+        words += [f"--network={self.network}", f"--entrypoint={self.interpreter}"]
         words += [f"--cap-add={name}" for name in self.capabilities]
         words += [f"--volume={volume}" for volume in self.volumes]
         words += [f"--device-cgroup-rule={rule}" for rule in self.devices]

@@ -43,5 +43,6 @@ def expand(spec: Spec, reader: Reader, platform: PlatformName | None = None) -> 
         duties=spec.duties,
         seat=spec.seat,
         shared=spec.shared,
+        offers=spec.offers,
         checks=spec.checks,
     )

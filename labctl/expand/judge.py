@@ -137,7 +137,7 @@ def _one_kind_each(case: Case) -> None:
             path = ("services", extra.name)
             hint = f"'{same[0].name}' is the first"
             case.here.complain_of_key(path, f"a second {kind}; a lab has one", hint)
-        if not same:
+        if not same and kind in case.services:
             message = f"the name '{kind}' is taken by the lab's own {kind}"
             case.here.complain_of_key(("services", kind), message, "give this service another name")
 

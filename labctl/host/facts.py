@@ -66,8 +66,8 @@ def observe(ports: Iterable[int] = (80, 443)) -> Facts:
         holders={port: holders.holder(port, containers, seen) for port in ports},
         ipv6_loopback=has_ipv6_loopback(),
         routes=tuple(routes_of_others(_read(PROC / "net" / "route"), networks)),
-        disk=_free_disk(str(info.get("DockerRootDir", ""))),
-        memory=_available_memory(_read(PROC / "meminfo")),
+        disk=free_disk(str(info.get("DockerRootDir", ""))),
+        memory=available_memory(_read(PROC / "meminfo")),
         resolves_localhost=_resolves(NAME),
         programs=frozenset(name for name in PROGRAMS if shutil.which(name)),
         mirror=_mirror(),
@@ -120,14 +120,15 @@ def _dotted(word: str) -> str:
     return socket.inet_ntoa(struct.pack("=I", int(word, 16)))
 
 
-def _free_disk(place: str) -> int | None:
+def free_disk(place: str) -> int | None:
     """Free bytes where the engine keeps images; None where that is on another machine."""
     above = (Path(place), *Path(place).parents) if place else ()
     there = next((path for path in above if os.access(path, os.F_OK)), None)
     return shutil.disk_usage(there).free if there else None
 
 
-def _available_memory(meminfo: str) -> int | None:
+def available_memory(meminfo: str) -> int | None:
+    """Bytes that programs can get without others' being swapped out (proc_meminfo(5))."""
     for line in meminfo.splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) * 1024

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from labctl.errors import LabctlError
 from labctl.keep import authorities, derived, files, keypairs, leaves, serials
 from labctl.keep.authorities import Authority
 from labctl.keep.records import Signed
-from labctl.model import Kept, Lab, Seat, Want
+from labctl.model import Kept, Lab, Offer, Seat, Want
 from labctl.pki.names import for_lab
 
 __all__ = ["Authority", "authority", "data_home", "keep", "lab_home", "purge", "root_pem"]
@@ -51,13 +51,14 @@ def keep(
     """
     wanted = tuple(wants)
     now = now.astimezone(UTC).replace(microsecond=0)
-    above = _above(lab.seat, now, write) if lab.seat else _NOTHING_ABOVE
+    above = _above(lab.seat, lab.offers, now, write) if lab.seat else _NOTHING_ABOVE
     with files.opened(directory, write) as kept:
         allowed = for_lab(lab.domain, lab.localhost)
         authority, made = authorities.current(kept, lab.name, allowed, now, above.root)
         certificates, issued = leaves.current(kept, _of(wanted, "certificate"), authority, now)
         keys, paired = keypairs.current(kept, _of(wanted, "ec-key", "rsa-key", "ssh-key"))
         secrets, sealed = derived.current(kept, _of(wanted, "password", "token"), above.secret)
+        secrets = {**secrets, **above.accounts}
         serial = serials.current(kept, lab, keys, now)
     result = Kept(authority.root["certificate"], certificates, keys, secrets, serial)
     return result, (*made, *issued, *paired, *sealed)
@@ -65,29 +66,53 @@ def keep(
 
 def secrets(lab: Lab, wants: Iterable[Want]) -> Mapping[str, str]:
     """Passwords and tokens of a lab by the names of their wants; kept, or made now."""
-    secret = _above(lab.seat, datetime.now(UTC), write=True).secret if lab.seat else b""
+    secret = _above(lab.seat, (), datetime.now(UTC), write=True).secret if lab.seat else b""
     with files.opened(lab_home(lab.name), write=True) as kept:
         return derived.current(kept, wants, secret)[0]
 
 
+def secrets_of_seats(
+    group: str, ids: Iterable[str], wants: Iterable[Want]
+) -> Mapping[str, Mapping[str, str]]:
+    """What each student's sandbox has as its passwords and tokens: id → name of the want → value.
+
+    Nothing is made, and there is nothing where no sandbox of the class was ever up.
+    """
+    kept = files.Files(lab_home(group), write=False).read(files.SECRET)
+    if kept is None:
+        return {}
+    wanted, key = tuple(wants), bytes.fromhex(kept)
+    own = {student: derived.of_seat(key, student) for student in ids}
+    return {
+        student: {want.name: derived.derive(secret, want) for want in wanted}
+        for student, secret in own.items()
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Above:
-    """What a sandbox has from its class: the root that signs for it, and its secret."""
+    """What a sandbox has from its class.
+
+    The root that signs for it, its secret, and its passwords at what the class shares.
+    """
 
     root: Signed | None = None
     secret: bytes = b""
+    accounts: Mapping[str, str] = field(default_factory=dict)
 
 
 _NOTHING_ABOVE = _Above()
 
 
-def _above(seat: Seat, now: datetime, write: bool) -> _Above:
+def _above(seat: Seat, offers: Iterable[Offer], now: datetime, write: bool) -> _Above:
     """What a class keeps for the sandbox of a seat; made now where it is missing."""
     with files.opened(lab_home(seat.group), write) as kept:
         allowed = for_lab(seat.domain, f"{seat.group}.localhost")
         authority, _ = authorities.current(kept, seat.group, allowed, now)
         secret, _ = derived.kept(kept)
-    return _Above(authority.root, derived.of_seat(secret, seat.id))
+    accounts = [offer.account for offer in offers if offer.account]
+    passwords = {want.name: derived.derive(secret, want) for want in accounts}
+    return _Above(authority.root, derived.of_seat(secret, seat.id), passwords)
 
 
 def authority(directory: Path) -> Authority | None:

@@ -25,6 +25,7 @@ KEYS = "keys.json"
 SECRET = "secret.json"  # noqa: S105 (a file's name)
 SERIAL = "serial.json"
 BOOK = "provider.json"  # there only where something was ordered
+CLASS = "class.json"  # of a class, in a folder of its own
 LOCK = ".lock"
 FORMAT = b'{"format": 1, "sha256": "'
 DATA = b'",\n"data": '
@@ -40,6 +41,9 @@ WITHOUT: Mapping[str, str] = {
     SECRET: "restore it from a backup or remove it: `labctl up {lab}` makes new passwords",
     SERIAL: "remove this file: `labctl up {lab}` takes the time as the zones' serial",
 }
+WITHOUT_CLASS = (
+    "restore it from a backup; without one the class is lost, and `labctl gc` finds what is left"
+)
 WITHOUT_BOOK = "restore it from a backup or remove it: what `labctl vps` was told is forgotten"
 
 
@@ -193,6 +197,7 @@ def _unseal(sealed: bytes, path: Path) -> Any:
     content = rest[len(DATA) : -len(END)]
     whole = sealed.startswith(FORMAT) and rest.startswith(DATA) and rest.endswith(END)
     if not whole or hashlib.sha256(content).hexdigest().encode() != digest:
-        hint = WITHOUT.get(path.name, WITHOUT_BOOK).format(lab=path.parent.name)
+        hints = {**WITHOUT, CLASS: WITHOUT_CLASS}
+        hint = hints.get(path.name, WITHOUT_BOOK).format(lab=path.parent.name)
         raise LabctlError(f"{path}: the file is damaged, cut off or changed by hand", hint)
     return json.loads(content)

@@ -11,7 +11,12 @@ A kind module has
 * optionally ``IMPLIED = True``: every lab has one, also without naming it,
 * optionally ``TIER``: "outside" for what belongs to visitors, "public" for what strangers talk
   to, "inside" (where it says nothing) for what stands behind that,
-* optionally ``BROUGHT = True``: a platform brings it, a lab file cannot name it.
+* optionally ``BROUGHT = True``: a platform brings it, a lab file cannot name it,
+* optionally ``for_class(options, students) -> options``: a service that a class shares, with what
+  each of these students has of it; an account of a student's has their id as its login,
+* optionally ``on_demand(daemon) -> daemon``: how its daemon runs where the first request starts
+  it and nobody waits for a reload: in less memory,
+* optionally ``CLIENTS``: Debian packages with which people use a service of it.
 
 Kinds never import each other: what one kind needs of another goes through the model.
 """
@@ -20,12 +25,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Protocol, cast
 
-from labctl.model import Expansion, File, Kept, Lab, Machine, Service, Site, Tier
+from labctl.model import Daemon, Expansion, File, Kept, Lab, Machine, Service, Site, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,25 @@ def visiting(machine: Machine, lab: Lab) -> bool:
     """Whether all that runs on a machine is visitors' business, and something does."""
     found = [tier(lab.services[name].kind) for name in machine.services]
     return set(found) == {"outside"}
+
+
+def on_demand(name: str, daemon: Daemon) -> Daemon:
+    """A daemon of this kind as it runs where the first request starts it."""
+    change = getattr(load(name), "on_demand", None)
+    changed: Daemon = change(daemon) if change else daemon
+    return replace(changed, on_demand=True)
+
+
+def for_class(name: str, options: Any, students: Collection[str]) -> Any:
+    """The options of a service that a class shares, with these students in it."""
+    change = getattr(load(name), "for_class", None)
+    return change(options, students) if change else options
+
+
+def client_packages(name: str) -> frozenset[str]:
+    """The Debian packages with which people use a kind of service."""
+    found: frozenset[str] = getattr(load(name), "CLIENTS", frozenset())
+    return found
 
 
 def summary(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labctl import webserver
+from labctl import on_demand, webserver
 from labctl.kinds import Scope
 from labctl.model import (
     Check,
@@ -118,16 +118,24 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     sites = [site for site in lab.sites if site.front == service.name]
     others = {site.service for site in lab.sites} - {site.service for site in sites}
     upstreams = [
-        (s.name, _seen_from(service, s, lab), s.expansion.route.port)
+        (s.name, _seen_from(service, s, lab), s.expansion.route.port, _waker(s, lab))
         for s in lab.services.values()
         if s.expansion.route and s.name not in others and not _local(s, service)
     ]
     yield File(
         "/etc/nginx/upstreams.conf", Template("front/upstreams.conf.j2", {"upstreams": upstreams})
     )
-    yield File("/etc/nginx/sites-enabled/00_default.conf", Template("front/default.conf.j2"))
+    sockets = {"door": lab.door, "at_door": _at_door(service, lab)}
+    default = Template("front/default.conf.j2", sockets)
+    yield File("/etc/nginx/sites-enabled/00_default.conf", default)
     for site in sites:
         yield from _site(site, service, lab, kept)
+
+
+def _at_door(front: Service, lab: Lab) -> bool:
+    """Whether the edge sends requests here: a front that strangers talk to, behind the edge."""
+    machine = lab.machines[front.machine]
+    return bool(lab.door) and webserver.outer_front(machine, lab)
 
 
 def _seen_from(front: Service, service: Service, lab: Lab) -> list[str]:
@@ -135,6 +143,12 @@ def _seen_from(front: Service, service: Service, lab: Lab) -> list[str]:
     if service.machine == front.machine:
         return ["127.0.0.1"]
     return [machine.address for machine in lab.replicas_of(service.name)]
+
+
+def _waker(service: Service, lab: Lab) -> str:
+    """The socket of what starts the service's daemon where that is on demand; else ""."""
+    daemon = on_demand.daemon_of(service, lab)
+    return on_demand.socket(daemon) if daemon else ""
 
 
 def _local(service: Service, front: Service) -> bool:
@@ -150,6 +164,8 @@ def _site(site: Site, front: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     names = {
         "site": site,
         "https_port": lab.publishing.https,
+        "door": lab.door,
+        "at_door": _at_door(front, lab),
         "locations": route.locations if _local(service, front) else None,
         "websocket": route.websocket,
         "replicas": len(lab.replicas_of(service.name)),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from labctl import mail_names, postfix
@@ -24,13 +24,18 @@ from labctl.model import (
     Template,
     Want,
 )
-from labctl.spec.fields import Doc, MailAddress, MailLocal, Many, Table
+from labctl.spec.fields import Disk, Doc, Integer, MailAddress, MailLocal, Many, Table
 
 STORE = "/var/vmail"
 
 CAPABILITIES = frozenset(
     {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETUID", "SETGID", "KILL", "SYS_CHROOT"}
 )
+
+CLIENTS = frozenset({"curl", "libnet-ssleay-perl", "mutt", "swaks"})
+
+# where a class shares the service: bytes of one mailbox and of all, messages of one a minute
+MAILBOX, MAILBOXES, RATE = 20 * 2**20, 700 * 2**20, 60
 
 TEMPLATES = {
     "mail/main.cf": "/etc/postfix/main.cf",
@@ -78,6 +83,12 @@ class Options:
         Table(MailLocal(), Many(MailAddress())),
         Doc("addresses without a mailbox, and to whom their mail goes"),
     ] = field(default_factory=dict)
+    mailbox: Annotated[
+        int, Disk(), Doc("what a mailbox holds; all that its machine's disk does")
+    ] = 0
+    rate: Annotated[
+        int, Integer(1, 100_000), Doc("messages a minute from one address; as many as come")
+    ] = 0
 
 
 def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
@@ -86,6 +97,22 @@ def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
         yield Complaint((), f"{scope.domain} has more than one mail service", "keep one")
     yield from mail_names.user_problems(options.users)
     yield from mail_names.alias_problems(options.users, options.aliases, scope.domain)
+
+
+def for_class(options: Options, students: Collection[str]) -> Options:
+    """A mailbox for each student beside those of the lab; an id goes before an alias.
+
+    Nobody's mail fills the disk, and nobody sends faster than a person may.
+    """
+    aliases = {name: to for name, to in options.aliases.items() if name not in students}
+    users = tuple(dict.fromkeys((*options.users, *students)))
+    return replace(
+        options,
+        users=users,
+        aliases=aliases,
+        mailbox=options.mailbox or min(MAILBOX, MAILBOXES // len(users)),
+        rate=options.rate or RATE,
+    )
 
 
 def expand(service: Service, scope: Scope) -> Expansion:
@@ -106,9 +133,14 @@ def expand(service: Service, scope: Scope) -> Expansion:
             Want("rsa-key", dkim_key(service.name)),
         ),
         volumes=(STORE, postfix.SPOOL),
-        limits=Limits(memory=256 * 2**20, processes=200),
+        limits=_limits(len(service.options.users)),
         host_name=host,
     )
+
+
+def _limits(users: int) -> Limits:
+    """What so many users need who all come at once."""
+    return Limits(memory=max(256, 8 * users) * 2**20, processes=max(200, 8 * users))
 
 
 def secret(service: Service, user: str) -> str:
@@ -151,6 +183,9 @@ def _context(service: Service, lab: Lab, kept: Kept) -> dict[str, Any]:
     return common | {
         "relay": lab.address_of(relay.name) if relay else "",
         "outward": postfix.to_partner(service, lab, common["host"]) if relay else (),
+        "processes": max(postfix.PROCESSES, len(service.options.users)),
+        "mailbox": service.options.mailbox,
+        "rate": service.options.rate,
         "store": STORE,
         "selector": service.name,
         "dkim_file": f"/etc/dkimkeys/{service.name}.pem",

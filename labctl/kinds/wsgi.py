@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from labctl.kinds import Complaint, Scope
@@ -118,6 +118,15 @@ def _daemon(service: Service, scope: Scope) -> Daemon:
             b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n",
         ),
     )
+
+
+def on_demand(daemon: Daemon) -> Daemon:
+    """With the application loaded once, before gunicorn makes its workers: they share it.
+
+    Such a gunicorn keeps old code over a reload. One that is started on demand is stopped instead.
+    """
+    *words, app = daemon.run
+    return replace(daemon, run=(*words, "--preload", app))
 
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:

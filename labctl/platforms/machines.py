@@ -181,6 +181,7 @@ def lab(
         publishing=publishing,
         folder=expanded.folder,
         seat=expanded.seat,
+        offers=expanded.offers,
     )
 
 

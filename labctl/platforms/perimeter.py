@@ -90,7 +90,7 @@ def _listening(lab: Lab, network: str) -> dict[str, tuple[str, int]]:
 def _ports(machine: Machine, lab: Lab) -> Iterator[int]:
     for name in machine.services:
         yield from lab.services[name].expansion.ports.values()
-    if ssh.DAEMON in machine.daemons:
+    if ssh.is_server(machine):
         yield ssh.PORT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from labctl import kinds, ssh, webserver
+from labctl import kinds, on_demand, shared, ssh, webserver
 from labctl.model import Daemon, File, Kept, Lab, Machine, Template
 from labctl.render import compose
 from labctl.render.tree import Entry, Files, Tree
@@ -34,14 +34,16 @@ def machine_files(machine: Machine, lab: Lab, kept: Kept) -> Files:
 
 
 def _files(machine: Machine, lab: Lab, kept: Kept) -> Iterable[File]:
-    yield from _base(lab, kept)
-    resolver = lab.address_of(machine.resolver)
-    yield File("/etc/labctl/resolv.conf", _resolv_conf([resolver], lab.domain))
+    if machine.resolver:  # one without stands outside of every lab
+        yield from _base(lab, kept)
+        resolver = lab.address_of(machine.resolver)
+        yield File("/etc/labctl/resolv.conf", _resolv_conf([resolver], lab.domain))
     for daemon in machine.daemons:
         yield from _daemon(daemon)
     yield File("/etc/labctl/probes", "".join(map(_probe, machine.daemons)).encode())
     yield from webserver.files(machine, lab)
     yield from ssh.files(machine, lab, kept)
+    yield from shared.files(machine, lab, kept)
     for name in machine.services:
         service = lab.services[name]
         yield from kinds.load(service.kind).files(service, lab, kept)
@@ -76,12 +78,15 @@ def _daemon(daemon: Daemon) -> Iterable[File]:
     home = f"{DAEMONS}/{daemon.name}"
     run = [*_as_user(daemon, home), *daemon.run]
     prepare = [shlex.join(command) for command in daemon.prepare]
+    prepare += on_demand.beside(daemon)
     lines = ["#!/bin/sh", "exec 2>&1", "set -e", f"cd {shlex.quote(daemon.directory)}"]
     yield _script(f"{home}/run", [*lines, *prepare, "exec " + shlex.join(run)])
     # what a dead daemon leaves behind (nginx's workers) would keep its port
     yield _script(f"{home}/finish", ["#!/bin/sh", 'kill -s KILL -- "-$4" 2>/dev/null', "exit 0"])
     if daemon.stop_signal != "TERM":
         yield File(f"{home}/down-signal", f"SIG{daemon.stop_signal}\n".encode())
+    if daemon.on_demand:
+        yield File(f"{home}/down", b"")
     for name, value in daemon.environment.items():
         yield File(f"{home}/env/{name}", f"{value}".encode(), mode=0o600)
     if daemon.test:

@@ -16,10 +16,13 @@ from labctl.model import Isolation, Lab, Limits, Machine, Network, Port, Volume
 Images = Callable[[frozenset[str]], str]
 LABEL = "hosting-labctl"
 LIMITS = f"{LABEL}.limits"
+USUAL_WEIGHT = 1024  # of processors that are short: the engine's own
 # as the engine's administrator registers them, by the name that a lab file says
 RUNTIMES: Mapping[Isolation, str] = {
     "runc": "runc", "runsc": "runsc", "kata": "kata", "sysbox": "sysbox-runc",
 }  # fmt: skip
+SHARED = 16 * 2**20  # bytes of /dev/shm in a sandbox
+FILES = 16384  # that a process in a sandbox has open at most: what its nginx asks for
 _HEADER = """\
 # The Compose file of the lab {name}, written by labctl. It also works alone:
 #   docker compose -f {file} up -d
@@ -90,8 +93,8 @@ def _service(machine: Machine, lab: Lab, images: Images, state: str) -> dict[str
         "restart": "unless-stopped",
         "tmpfs": ["/run:exec,mode=755,size=32m", *machine.tmpfs],
         "volumes": [*_mounts(machine, state)],
-        "networks": {name: {"ipv4_address": a} for name, a in machine.addresses.items()},
-        "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "2"}},
+        **_attached(machine),
+        "logging": {"driver": "json-file", "options": _log(machine.log)},
         "labels": {
             **_labels(lab),
             f"{LABEL}.machine": machine.name,
@@ -106,7 +109,48 @@ def _service(machine: Machine, lab: Lab, images: Images, state: str) -> dict[str
         definition["sysctls"] = dict(machine.sysctls)
     if machine.ports:
         definition["ports"] = [text for port in machine.ports for text in _published(port, lab)]
-    return definition
+    return definition | dict(_special(machine)) | dict(_sandboxed(machine, lab))
+
+
+def _special(machine: Machine) -> Iterable[tuple[str, Any]]:
+    """What most machines do without."""
+    if machine.sealed:
+        yield "read_only", True
+    if machine.weight != USUAL_WEIGHT:
+        yield "cpu_shares", machine.weight
+    if machine.hosts:
+        yield "extra_hosts", [f"{name}:{address}" for name, address in machine.hosts.items()]
+    if machine.visiting:
+        yield "profiles", ["visitor"]
+
+
+def _sandboxed(machine: Machine, lab: Lab) -> Iterable[tuple[str, Any]]:
+    """What a student's machines have on top.
+
+    The engine's own name server, which they can always ask, would ask the host's. Where the host
+    itself runs out of memory, it ends processes of theirs before any other.
+    """
+    if lab.seat is None:
+        return
+    yield "dns", [lab.address_of(machine.resolver)]
+    yield "dns_search", [lab.domain]
+    yield "dns_opt", ["edns0", "trust-ad", "timeout:2", "attempts:2"]
+    yield "oom_score_adj", 500
+    yield "shm_size", SHARED
+    yield "ulimits", {"core": 0, "nofile": {"soft": 1024, "hard": FILES}}
+
+
+def _attached(machine: Machine) -> dict[str, Any]:
+    """A machine's addresses on its networks; the host's network, or none at all."""
+    if machine.addresses:
+        return {"networks": {n: {"ipv4_address": a} for n, a in machine.addresses.items()}}
+    return {"network_mode": "host" if machine.on_host else "none"}
+
+
+def _log(size: int) -> dict[str, str]:
+    """How long a log of ``size`` bytes gets: two files, the older one dropped."""
+    half, rest = divmod(size // 2, 2**20)
+    return {"max-size": f"{size // 2048}k" if rest else f"{half}m", "max-file": "2"}
 
 
 def _mounts(machine: Machine, state: str) -> Iterable[dict[str, Any]]:
@@ -115,6 +159,9 @@ def _mounts(machine: Machine, state: str) -> Iterable[dict[str, Any]]:
     yield {"type": "bind", "source": given, "target": "/labctl", "read_only": True}
     for volume in machine.volumes:
         yield {"type": "volume", "source": volume.name, "target": volume.path}
+    for mount in machine.mounts:
+        bind = {"type": "bind", "source": mount.source, "target": mount.path}
+        yield bind if mount.writable else bind | {"read_only": True}
 
 
 def _volume(volume: Volume, lab: Lab) -> dict[str, Any]:
@@ -126,7 +173,8 @@ def _volume(volume: Volume, lab: Lab) -> dict[str, Any]:
 
 
 def _labels(lab: Lab) -> dict[str, str]:
-    return {f"{LABEL}.lab": lab.name}
+    whose = {f"{LABEL}.class": lab.seat.group} if lab.seat else {}
+    return {f"{LABEL}.lab": lab.name, **whose}
 
 
 def _published(port: Port, lab: Lab) -> Iterable[str]:

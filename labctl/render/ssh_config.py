@@ -41,8 +41,7 @@ def client_config(lab: Lab, key: str, known_hosts: str) -> str:
     """
     lines = [f"# SSH to the machines of the lab {lab.name}, written by `labctl up {lab.name}`."]
     for machine in ssh.servers(lab):
-        start, address = way_to(machine, lab)
-        carrier = f"docker exec -i {container(lab.name, start)} nc -N {address} {ssh.PORT}"
+        address, carrier = _carrier(machine, lab)
         name = host(machine.name, lab.name)
         lines += [
             "",
@@ -53,6 +52,18 @@ def client_config(lab: Lab, key: str, known_hosts: str) -> str:
         ]
     lines += ["", f"Host *.{lab.name}", *(f"    {line}" for line in _common(key, known_hosts)), ""]
     return "\n".join(lines)
+
+
+def _carrier(machine: Machine, lab: Lab) -> tuple[str, str]:
+    """A machine's address, and the program that carries a connection to its SSH server.
+
+    In a sandbox no other machine stays: there the machine itself starts a server for it.
+    """
+    if lab.seat:
+        program = f"docker exec -i {container(lab.name, machine.name)} /usr/sbin/sshd -i"
+        return machine.address, program
+    start, address = way_to(machine, lab)
+    return address, f"docker exec -i {container(lab.name, start)} nc -N {address} {ssh.PORT}"
 
 
 def _common(key: str, known_hosts: str) -> Sequence[str]:

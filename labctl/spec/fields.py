@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from labctl.edge import is_edge
 from labctl.spec.names import host_label_problem, mail_local_problem
 from labctl.spec.quantities import Cpus, Disk, Memory, Rate, Subnet
 from labctl.spec.scalars import (
@@ -38,6 +39,7 @@ __all__ = [
     "HostLabel",
     "Integer",
     "Kind",
+    "LabName",
     "MailAddress",
     "MailLocal",
     "Many",
@@ -65,6 +67,16 @@ class Name(Pattern):
     name = "a name"
     hint = "lower-case letters, digits and single hyphens, a letter first, at most 31 characters"
     max_length = 31
+
+
+@dataclass(frozen=True)
+class LabName(Name):
+    """The name of a lab: not one that means something else beside labs."""
+
+    def read(self, text: str) -> str:
+        if is_edge(text) or text == "classes":
+            raise Wrong(f"no lab can be called '{text}'", "labctl itself uses that name")
+        return super().read(text)
 
 
 @dataclass(frozen=True)

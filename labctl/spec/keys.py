@@ -18,6 +18,7 @@ from labctl.spec.fields import (
     HostLabel,
     Integer,
     Kind,
+    LabName,
     Many,
     Memory,
     Name,
@@ -175,7 +176,7 @@ class DutyKeys:
 class LabKeys:
     """Keys at the top of a lab file."""
 
-    lab: Annotated[str, Name(), Doc("the lab's name")]
+    lab: Annotated[str, LabName(), Doc("the lab's name")]
     services: Annotated[Mapping[str, Any], Table(Name(), ServiceKeys), Doc("servers, by name")]
     title: Annotated[str, Text(120), Doc("what the lab is about, in one line")] = ""
     domain: Annotated[str, Domain(), Doc("domain of all its names; `<lab>.test`")] = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from labctl.model import Http, Limits, PlatformName, Seat, Tls, local_domain
+from labctl.model import Http, Limits, Offer, PlatformName, Seat, Tls, local_domain
 from labctl.spec.checks import CheckSpec
 from labctl.spec.keys import DutyKeys, ExposeKeys, PlatformsKeys
 
@@ -55,7 +55,7 @@ class Spec:
 
     Where the reader has problems, it is what could be read: ``broken`` are services that could
     not. ``expose`` are exposed ports by their number in the lab file's list. Services that are
-    ``shared`` are not in it: the class has them.
+    ``shared`` are not in it: the class has them, and ``offers`` say how they are reached.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Spec:
     checks: tuple[CheckSpec, ...] = ()
     seat: Seat | None = None
     shared: frozenset[str] = frozenset()
+    offers: tuple[Offer, ...] = ()
 
     @property
     def localhost(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +14,12 @@ from labctl.errors import LabctlError, Unsettled
 from labctl.host import addresses, holders
 from labctl.keep import data_home
 from labctl.plan import Desired, Observation, Plan, Reset, plan
+from labctl.work import edge
 from labctl.work.execute import Report, execute, wait
 from labctl.work.limiting import with_limits
 from labctl.work.session import Choices, Session, known_name, state_directory
 
+EDGE = "the edge"
 ATTEMPTS = 3  # where what was planned from changes meanwhile: a killed `down` that goes on
 
 
@@ -149,6 +151,8 @@ def _bring_up_once(
         _drop_data(planned)
     execute(planned.session, planned.plan, engine, report)
     wait_for_rest(planned, engine, report)
+    if planned.session.settings.edge:
+        edge.ensure(report)
     return planned
 
 
@@ -176,7 +180,7 @@ def wait_for_rest(planned: Planned, engine: Engine, report: Report) -> None:
 
 def check_host(planned: Planned, engine: Engine) -> None:
     """Refuse, before anything is touched, what the host cannot give; all of it at once."""
-    troubles = list(_held_ports(planned))
+    troubles = list(_held_ports(planned, edge.ports(engine)))
     isolations = {machine.isolation for machine in planned.session.lab.machines.values()}
     troubles += isolation.problems(isolations)
     if not planned.seen.machines and not engine.has_network(planned.session.name):
@@ -196,7 +200,7 @@ def _overlaps(session: Session) -> Iterable[str]:
             yield text
 
 
-def _held_ports(planned: Planned) -> Iterable[str]:
+def _held_ports(planned: Planned, of_edge: Collection[int]) -> Iterable[str]:
     """The ports that the lab would publish and somebody else holds."""
     listening = holders.listeners()
     containers = api.containers([], running_only=True)
@@ -207,7 +211,7 @@ def _held_ports(planned: Planned) -> Iterable[str]:
                 continue
             if who.startswith("docker-proxy"):  # of a container that is being started or stopped
                 raise Unsettled(f"port {port.host} is held by {who}", "`docker ps` shows for whom")
-            yield f"port {port.host} is held by {who}"
+            yield f"port {port.host} is held by {EDGE if port.host in of_edge else who}"
 
 
 def _way_out(planned: Planned, troubles: Iterable[str]) -> str:
@@ -219,4 +223,8 @@ def _way_out(planned: Planned, troubles: Iterable[str]) -> str:
     exposed = {e.host for e in planned.session.expanded.expose}
     if any(f"port {port} " in trouble for trouble in troubles for port in exposed):
         return "say another port of the host in the lab file, with `host:` under `expose:`"
+    if any(trouble.endswith(EDGE) for trouble in troubles):
+        return (
+            f"this shares it with the labs behind the edge: labctl up {planned.session.name} --edge"
+        )
     return f"give this lab other ports: labctl up {planned.session.name} --http 8080 --https 8443"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+from labctl import ssh
 from labctl.engines import api, compose
 from labctl.engines.api import Finished
 from labctl.engines.compose import Engine
@@ -18,8 +19,9 @@ from labctl.parallel import each
 from labctl.plan import Action, Change, Plan
 from labctl.render.compose import LABEL
 from labctl.render.tree import Files
-from labctl.work import limiting, ssh_access
-from labctl.work.session import Session, write_settings
+from labctl.work import at_door, limiting, meeting, ssh_access
+from labctl.work.rendered import Rendered
+from labctl.work.session import write_settings
 
 READY_SECONDS = 60
 _STARTS: tuple[Action, ...] = ("create", "recreate", "start")
@@ -31,7 +33,7 @@ class Refused(LabctlError):
     """A daemon refused its new files; the old ones are back and it keeps serving."""
 
 
-def execute(session: Session, plan: Plan, engine: Engine, report: Report) -> None:
+def execute(session: Rendered, plan: Plan, engine: Engine, report: Report) -> None:
     """Make a plan true and wait until everything touched answers.
 
     ``report`` is told a machine's name and what is happening to it. LabctlError when a daemon
@@ -65,7 +67,7 @@ def rounds(lab: Lab, plan: Plan) -> Iterable[tuple[Change, ...]]:
     return (tuple(numbered[number]) for number in sorted(numbered))
 
 
-def _round(session: Session, changes: tuple[Change, ...], engine: Engine, report: Report) -> None:
+def _round(session: Rendered, changes: tuple[Change, ...], engine: Engine, report: Report) -> None:
     """Start, change and wait for some machines at the same time."""
     started = [change for change in changes if change.action in _STARTS]
     updated = tuple(change for change in changes if change.action == "update")
@@ -85,7 +87,7 @@ def _round(session: Session, changes: tuple[Change, ...], engine: Engine, report
 
 def resize(
     changes: Iterable[Change],
-    session: Session,
+    session: Rendered,
     containers: Mapping[str, str],
     engine: Engine,
     report: Report,
@@ -109,13 +111,16 @@ def _all_there(changes: Iterable[Change], containers: Mapping[str, str]) -> None
         )
 
 
-def write(session: Session, plan: Plan) -> None:
+def write(session: Rendered, plan: Plan) -> None:
     """Put the files in place that the machines will look for."""
     state = session.state
     state.prepare()
     write_settings(state, session.settings)
     state.write_compose(session.tree.compose)
-    ssh_access.write(session)
+    if ssh.servers(session.lab):
+        ssh_access.write(session)
+    at_door.write(session)
+    meeting.write(session)
     changing = {change.machine: change for change in plan.of("update")}
     for name, files in session.tree.machines.items():
         if name not in changing:
@@ -126,7 +131,7 @@ def write(session: Session, plan: Plan) -> None:
         (state.machine(name) / "change").write_text(steps)
 
 
-def build_images(session: Session, engine: Engine, report: Report) -> None:
+def build_images(session: Rendered, engine: Engine, report: Report) -> None:
     """Build the images that the engine lacks."""
     recipe = own_recipe()
     machines: dict[str, list[str]] = {}
@@ -145,7 +150,7 @@ def build_images(session: Session, engine: Engine, report: Report) -> None:
     images.build(engine.client, wanted, recipe, tell)
 
 
-def start(session: Session, changes: Iterable[Change]) -> None:
+def start(session: Rendered, changes: Iterable[Change]) -> None:
     """Let Compose create and start machines."""
     groups: dict[bool, list[str]] = {}
     for change in changes:
@@ -154,7 +159,7 @@ def start(session: Session, changes: Iterable[Change]) -> None:
         compose.up(session.name, session.state.compose_file, names, as_they_are)
 
 
-def learn_definitions(session: Session, engine: Engine) -> None:
+def learn_definitions(session: Rendered, engine: Engine) -> None:
     """Remember Compose's hashes of the definitions, which it has just put on the containers."""
     hashes = engine.definitions(session.name)
     if limiting.noted(session):  # their labels tell of limits that they had
@@ -173,7 +178,7 @@ def running(engine: Engine, lab: str) -> dict[str, str]:
 
 
 def apply(
-    session: Session,
+    session: Rendered,
     changes: tuple[Change, ...],
     containers: Mapping[str, str],
     engine: Engine,
@@ -233,7 +238,7 @@ def wait(
     late = [_late(name, f) for name, f in each(one, containers) if f.status != 0]
     if not late:
         return
-    alive = {one["Id"] for one in engine.containers() if one["State"] == "running"}
+    alive = {one["Id"] for one in api.containers([f"{LABEL}.machine"], running_only=True)}
     settled = set(containers.values()) <= alive
     raise (LabctlError if settled else Unsettled)(
         "\n".join(late), "`labctl logs MACHINE` shows what its daemons say"

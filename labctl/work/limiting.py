@@ -6,16 +6,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from labctl.amounts import size
-from labctl.engines import api, bandwidth, disks, limits
+from labctl.engines import api, bandwidth, disks, limits, seeds
+from labctl.engines.disks import Disk
+from labctl.engines.dockerfile import own_recipe, reference
 from labctl.engines.limits import Note, Notes, read_notes
+from labctl.engines.seeds import Seed
 from labctl.errors import LabctlError
 from labctl.model import Limits, Machine, Volume
 from labctl.parallel import each
 from labctl.plan import Change, Desired, Observation, Plan, SeenMachine
-from labctl.work.session import Session
+from labctl.work.rendered import Rendered
 
 
-def with_limits(seen: Observation, desired: Desired, session: Session) -> Observation:
+def with_limits(seen: Observation, desired: Desired, session: Rendered) -> Observation:
     """The observation with the limits that hold, of those machines where they may be others.
 
     That is where the definition differs in limits alone, where labctl has changed limits since,
@@ -30,7 +33,7 @@ def with_limits(seen: Observation, desired: Desired, session: Session) -> Observ
 
 
 def _alike(
-    machines: Mapping[str, SeenMachine], desired: Desired, session: Session
+    machines: Mapping[str, SeenMachine], desired: Desired, session: Rendered
 ) -> dict[str, SeenMachine]:
     """The machines whose containers would be as wanted, had they been made with other limits.
 
@@ -65,7 +68,7 @@ def _looked(machine: SeenMachine, desired: Desired, notes: Notes) -> SeenMachine
     return replace(machine, limits=found)
 
 
-def prepare(session: Session, plan: Plan) -> None:
+def prepare(session: Rendered, plan: Plan) -> None:
     """What has to be there before anything starts; LabctlError where the host cannot give it."""
     machines = session.lab.machines
     starting = [machines[c.machine] for c in plan.of("create", "recreate", "start")]
@@ -77,10 +80,10 @@ def prepare(session: Session, plan: Plan) -> None:
         _none_shrinks(session, resized)
     if any(machine.limits.disk for machine in starting):
         disks.check(session.name, _volumes(starting))
-        disks.attach(session.name, _volumes(starting))
+        disks.attach(_disks(session.name, starting))
 
 
-def _none_shrinks(session: Session, machines: Iterable[Machine]) -> None:
+def _none_shrinks(session: Rendered, machines: Iterable[Machine]) -> None:
     """LabctlError where a disk would have to become smaller than what is on it might be."""
     notes = read_notes(session.state.directory).by_machine
     for machine in machines:
@@ -97,7 +100,31 @@ def _volumes(machines: Iterable[Machine]) -> list[Volume]:
     return list({volume.name: volume for m in machines for volume in m.volumes}.values())
 
 
-def started(session: Session, containers: Mapping[str, str]) -> None:
+def _disks(lab: str, machines: Iterable[Machine]) -> list[Disk]:
+    """The disks of some machines; a sealed one's begin with what its image has at their place."""
+    found = {}
+    for machine in machines:
+        for volume in machine.volumes:
+            seed = _seed(machine, volume) if machine.sealed else None
+            found[volume.name] = Disk(lab, volume, seed)
+    return list(found.values())
+
+
+def _seed(machine: Machine, volume: Volume) -> Seed:
+    image = machine.image or reference(machine.packages, own_recipe())
+    return Seed(seeds.identity(image), volume.path, volume.size)
+
+
+def attach_alike(session: Rendered, labs: Iterable[str]) -> None:
+    """Attach the disks of many labs at once whose machines are like those of ``session``.
+
+    Their images must be there. Bringing each of them up then finds its disks.
+    """
+    mine = [m for m in session.lab.machines.values() if not m.visiting and m.limits.disk]
+    disks.attach(replace(disk, lab=lab) for disk in _disks(session.name, mine) for lab in labs)
+
+
+def started(session: Rendered, containers: Mapping[str, str]) -> None:
     """Set for machines that have just started (name → container) what a start does not bring."""
     notes = read_notes(session.state.directory)
     for name, container in containers.items():
@@ -115,7 +142,7 @@ def _bound(name: str, container: str, wanted: Limits, notes: Notes) -> None:
     notes.write(name, Note(container, start, wanted.bandwidth, wanted.disk))
 
 
-def resize(session: Session, change: Change, container: str) -> None:
+def resize(session: Rendered, change: Change, container: str) -> None:
     """Hold a container to the limits that its machine has now, switched off if that must be.
 
     LabctlError with the engine's words where it refuses.
@@ -128,7 +155,7 @@ def resize(session: Session, change: Change, container: str) -> None:
     if change.off:
         api.call("POST", f"/containers/{container}/stop")
         try:
-            disks.attach(session.name, machine.volumes)
+            disks.attach(_disks(session.name, [machine]))
         finally:
             api.call("POST", f"/containers/{container}/start")
     if machine.limits.bandwidth or machine.limits.disk or _has_bandwidth(notes, machine.name):
@@ -139,6 +166,6 @@ def _has_bandwidth(notes: Notes, machine: str) -> bool:
     return bool(notes.by_machine[machine].bandwidth)
 
 
-def noted(session: Session) -> bool:
+def noted(session: Rendered) -> bool:
     """Whether limits of a machine were changed after its container was made."""
     return bool(read_notes(session.state.directory).by_machine)

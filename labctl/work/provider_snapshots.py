@@ -78,7 +78,7 @@ def _fill(folder: Path, lab: str, snapshot: Snapshot, container: str) -> None:
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700, parents=True)
     try:
-        with _standing_still(container):
+        with standing_still(container):
             _commit(lab, container, snapshot)
             for volume in snapshot.volumes:
                 _archive(_data(lab, container, volume), new / f"{volume}.tar")
@@ -90,7 +90,7 @@ def _fill(folder: Path, lab: str, snapshot: Snapshot, container: str) -> None:
 
 
 @contextmanager
-def _standing_still(container: str) -> Iterator[None]:
+def standing_still(container: str) -> Iterator[None]:
     """No process of a container runs meanwhile: files and data are of the same moment."""
     api.call("POST", f"/containers/{container}/pause")
     try:

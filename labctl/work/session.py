@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from labctl import doors, resources, sandbox
+from labctl import doors, hub, resources, sandbox
 from labctl.checks import variables
+from labctl.edge.behind import behind
 from labctl.engines.state import State, write_atomically
 from labctl.errors import LabctlError
 from labctl.host import addresses
 from labctl.keep import data_home, keep, lab_home
-from labctl.model import Kept, Lab, Limits, Machine, PlatformName, Publishing, Seat, Want
-
-if TYPE_CHECKING:
-    from labctl.render.compose import Images
-    from labctl.render.tree import Tree
+from labctl.model import Kept, Lab, Limits, PlatformName, Publishing, Seat, Want
+from labctl.work import class_lab
+from labctl.work.rendered import Rendered
 
 LAB_FILE = "lab.yml"
 
@@ -38,6 +36,7 @@ class Choices:
     https: int | None = None
     public: bool | None = None
     on: PlatformName | None = None
+    edge: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,7 @@ class Settings:
     name: str = ""
     publishing: Publishing = field(default_factory=Publishing)
     platform: PlatformName | None = None
+    edge: bool = False
 
 
 def state_directory(name: str) -> Path:
@@ -71,7 +71,11 @@ def read_settings(state: State) -> Settings | None:
     try:
         found = json.loads((state.directory / "settings.json").read_bytes())
         return Settings(
-            found["file"], found["name"], Publishing(**found["publishing"]), found["platform"]
+            found["file"],
+            found["name"],
+            Publishing(**found["publishing"]),
+            found["platform"],
+            found.get("edge", False),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -133,11 +137,12 @@ def member(lab: str) -> Member | None:
     if found is None:
         return None
     record, seat = found
-    seat = replace(seat, door=str(doors.of(seat.lab)), own=record.own)
+    place = "" if record.implicit else str(doors.hub(seat.group, seat.id))
+    seat = replace(seat, door=str(doors.of(seat.lab)), own=record.own, hub=place)
     return Member(seat, record.lab, record.platform, record.limits)
 
 
-class Session:
+class Session(Rendered):
     """A lab that a command works on."""
 
     def __init__(
@@ -158,29 +163,38 @@ class Session:
         self.dry = dry
         choices = choices or Choices()
         self.member = None if "/" in target else member(target)
+        self.common = None if "/" in target or self.member else class_lab.find(target)
         seat = self.member.seat if self.member else None
         earlier = None if "/" in target else read_settings(state_of(target, running))
         self.file = self._file(target, earlier)
         name = choices.name or (earlier.name if earlier else "") or ""
         spec, reader = load(_relative(self.file), name, seat)
+        if self.common:
+            spec = class_lab.own(spec, self.common)
         self.name = spec.name
         self.state = state_of(self.name, running)
         self.earlier = read_settings(self.state)
         platform = choices.on or (self.earlier.platform if self.earlier else None)
         platform = platform or (self.member.platform if self.member else None)
+        platform = hub.PLATFORM if self.common else platform
         self.expanded = expand(spec, reader, platform)
         if self.expanded.platform == "vps":
             from labctl.work.provider_book import read_book
 
             self.expanded = replace(self.expanded, book=read_book(self.name))
-        publishing = _publishing(self.earlier, choices)
-        self.settings = Settings(str(self.file), name, publishing, self.expanded.platform)
+        self.settings = Settings(
+            str(self.file),
+            name,
+            _publishing(self.earlier, choices),
+            self.expanded.platform,
+            _behind_edge(self.earlier, choices),
+        )
         self.notices: tuple[str, ...] = ()
 
     def _file(self, target: str, earlier: Settings | None) -> Path:
         """The lab file: the class's, that of the last ``up``, or what the target means."""
-        if self.member:
-            return Path(self.member.file)
+        if ours := self.member or self.common:
+            return Path(ours.file)
         return Path(earlier.file) if earlier else find_lab_file(target).absolute()
 
     @cached_property
@@ -197,10 +211,24 @@ class Session:
             up=self.earlier is not None,
             write=not self.dry,
             others=lambda: _engine_subnets(self.name),
-            small=self.member is not None,
+            small=bool(self.member or self.common),
         )
-        lab = platforms.placed(self.expanded, subnets, self.settings.publishing)
+        lab = platforms.placed(self.expanded, subnets, self._publishing)
+        if self.common:
+            lab = behind(lab, str(doors.of(self.name))) if lab.sites else lab
+            return hub.closed(lab, str(doors.hub(self.name)))
+        if self.settings.edge and not self.member:
+            return behind(lab, str(doors.of(self.name)))
         return sandbox.closed(lab, self.member.seat, self.member.quota) if self.member else lab
+
+    @property
+    def _publishing(self) -> Publishing:
+        """The host's ports at which the lab is found: its own, or those of the edge."""
+        if not self.settings.edge and not self.member:
+            return self.settings.publishing
+        from labctl.work import edge_home
+
+        return edge_home.settings().publishing
 
     @cached_property
     def kept(self) -> Kept:
@@ -210,47 +238,18 @@ class Session:
         )
         return kept
 
-    @cached_property
-    def tree(self) -> Tree:
-        """The lab's files."""
-        from labctl.render import render
-
-        return render(self.lab, self.kept, _images(), str(self.state.directory))
-
-    @cached_property
-    def definitions(self) -> Mapping[str, str]:
-        """Compose's hash of each machine's definition."""
-        from labctl.engines import compose
-
-        known = self.state.read_definitions(self.tree.compose)
-        if known is None:
-            known = compose.definitions(self.tree.compose)
-            if not self.dry and self.state.directory.is_dir():
-                self.state.write_definitions(self.tree.compose, known)
-        return known
-
-    def definitions_of(self, machines: Mapping[str, Machine]) -> Mapping[str, str]:
-        """Compose's hashes of the definitions that the lab's machines would have as these."""
-        from labctl.engines import compose
-        from labctl.render.compose import render
-
-        lab = replace(self.lab, machines={**self.lab.machines, **machines})
-        return compose.definitions(render(lab, _images(), str(self.state.directory)))
-
-
-def _images() -> Images:
-    """The image of each set of packages."""
-    from labctl.engines import dockerfile
-
-    recipe = dockerfile.own_recipe()
-    return lambda packages: dockerfile.reference(packages, recipe)
-
 
 def _publishing(earlier: Settings | None, choices: Choices) -> Publishing:
     """What the command line says, else as the last time."""
     before = earlier.publishing if earlier else Publishing()
     said = {k: v for k in ("http", "https", "public") if (v := getattr(choices, k)) is not None}
     return replace(before, ipv6=addresses.has_ipv6_loopback(), **said)
+
+
+def _behind_edge(earlier: Settings | None, choices: Choices) -> bool:
+    """What the command line says, else as the last time."""
+    before = earlier.edge if earlier else False
+    return before if choices.edge is None else choices.edge
 
 
 def _engine_subnets(lab: str) -> list[str]:

@@ -14,12 +14,13 @@ from labctl import ssh
 from labctl.engines.state import State, write_atomically
 from labctl.errors import LabctlError
 from labctl.render import ssh_config
-from labctl.work.session import Session, find_lab_file
+from labctl.work.rendered import Rendered
+from labctl.work.session import find_lab_file
 
 CONFIG, KNOWN_HOSTS, KEY = "ssh_config", "ssh_known_hosts", "ssh_key"
 
 
-def write(session: Session) -> None:
+def write(session: Rendered) -> None:
     """Put the files in place; the key is its owner's only."""
     lab, kept, home = session.lab, session.kept, session.state.directory
     config = ssh_config.client_config(lab, str(home / KEY), str(home / KNOWN_HOSTS))

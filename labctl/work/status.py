@@ -35,12 +35,13 @@ def status(target: str) -> tuple[MachineStatus, ...]:
     found = []
     for machine in session.lab.machines.values():
         there = seen.machines.get(machine.name)
-        state, trouble = ("away", "") if machine.visiting and not there else _state(there)
+        state, trouble = ("away", "") if machine.visiting and not there else state_of(there)
         found.append(MachineStatus(machine.name, state, machine.address, machine.services, trouble))
     return tuple(found)
 
 
-def _state(machine: SeenMachine | None) -> tuple[str, str]:
+def state_of(machine: SeenMachine | None) -> tuple[str, str]:
+    """What a machine is, and why it is not ready where it is not."""
     if machine is None:
         return "missing", ""
     if not machine.running:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labctl import keep
+from labctl import doors, keep
 from labctl.engines import compose, disks
 from labctl.engines.compose import Engine
 from labctl.engines.state import State
@@ -15,7 +15,7 @@ from labctl.grades import store
 from labctl.host import addresses
 from labctl.keep import data_home, lab_home
 from labctl.render.compose import LABEL, project
-from labctl.work import provider_snapshots
+from labctl.work import at_door, provider_snapshots
 from labctl.work.session import Session, state_directory
 
 _PROJECT = "com.docker.compose.project"
@@ -46,6 +46,7 @@ def take_down(target: str, keep_data: bool, purge: bool) -> Done:
             disks.detach(lab)
             compose.down(lab, volumes=not keep_data)
             _remove_strays(lab, engine, keep_data)
+        at_door.leave(lab, purge)
         state.remove()
     kept = _keep(lab, purge)
     left = _count(lab, engine)
@@ -105,6 +106,7 @@ def _keep(lab: str, everything: bool) -> list[str]:
     home = lab_home(lab)
     provider_snapshots.leave(lab)
     if everything:
+        doors.remove_hub(lab)
         provider_snapshots.forget(lab)
         store.forget(home)
         keep.purge(home)

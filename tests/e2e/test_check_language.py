@@ -264,7 +264,7 @@ def _harmless(files: dict[str, Path]) -> None:
 def test_a_machine_cannot_answer_for_another(lab: OwnLab, replaced: Any) -> None:
     """It answers what it is asked itself, and claims the same of whatever else it can name."""
     forger = (
-        'work=$(cat); for token in $(echo "$work" | grep -o "[0-9a-f]\\{32\\}"); do '
+        'read -r work; for token in $(echo "$work" | grep -o "[0-9a-f]\\{32\\}"); do '
         'echo "$token {\\"status\\": 404}"; done; echo "by the chat {\\"verified\\": false}"; '
         'echo "[{\\"status\\": 404}, {\\"status\\": 404}]"'
     )

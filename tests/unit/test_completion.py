@@ -24,7 +24,10 @@ def completed(*words: str, names: str = "hello\nlab1\n") -> list[str]:
     typed = " ".join(map(shlex.quote, ("labctl", *words)))
     program = f"""
 command() {{
-    case "$3" in --names) printf %s {shlex.quote(names)} ;; --machines) echo "of-$4" ;; esac
+    case "$3 $4" in
+    --names* | "list --names") printf %s {shlex.quote(names)} ;;
+    --machines*) echo "of-$4" ;;
+    esac
 }}
 source /dev/stdin <<'SCRIPT'
 {written("bash")}
@@ -79,6 +82,9 @@ def test_every_verb_and_long_option_is_in_every_script(shell: str) -> None:
         (("experiment", "cr"), ["crash"]),
         (("experiment", "crash", "l"), ["lab1"]),
         (("experiment", "crash", "lab1", "--on", "v"), ["vps"]),
+        (("class", "cr"), ["create"]),
+        (("class", "up", ""), ["hello", "lab1"]),  # what `labctl class list --names` says
+        (("sandbox", "up", "h"), ["hello"]),
         (("nonsense", ""), []),
     ],
 )

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,19 @@ class Home:
         return self.directory / "data"
 
     @property
+    def doors(self) -> Path:
+        """Around the doors of labs behind an edge of the tests' own, HOSTING_LABCTL_DOORS."""
+        memory = Path("/dev/shm")
+        base = memory if memory.is_dir() else self.directory
+        return base / f"labctl-{zlib.crc32(str(self.directory).encode()):08x}"
+
+    @property
     def environment(self) -> dict[str, str]:
         """The environment of a user with this home."""
         own = {
             "HOSTING_LABCTL_DIR": str(self.state),
             "HOSTING_LABCTL_DATA": str(self.data),
+            "HOSTING_LABCTL_DOORS": str(self.doors),
             "HOME": str(self.directory),
             "PYTHONPATH": str(ROOT),
         }

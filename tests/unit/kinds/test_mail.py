@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -229,3 +230,27 @@ def test_each_check_has_a_name_of_its_own_and_no_password() -> None:
 
 def test_a_service_without_users_expands_to_no_checks() -> None:
     assert mail.expand(service(options()), scope()).checks == ()
+
+
+def test_a_class_has_a_mailbox_for_each_student() -> None:
+    ours = mail.for_class(options("alice", info=("alice",), s01=("alice",)), ("s01", "alice"))
+    assert ours.users == ("alice", "s01")
+    assert list(ours.aliases) == ["info"]
+    assert not list(mail.problems(ours, scope()))
+
+
+def test_all_mailboxes_of_a_class_fit_on_its_disk() -> None:
+    many = mail.for_class(options("alice"), [f"s{n}" for n in range(1000)])
+    few = mail.for_class(options("alice"), ["s1"])
+    assert many.mailbox * len(many.users) <= mail.MAILBOXES
+    assert few.mailbox == mail.MAILBOX
+    assert mail.for_class(replace(few, mailbox=5, rate=7), ["s1"]).mailbox == 5
+
+
+def test_a_mailbox_and_a_sender_have_limits_where_the_lab_says_so() -> None:
+    without = rendered(options("alice"))
+    assert "quota" not in without["/etc/dovecot/dovecot.conf"]
+    assert "rate_limit" not in without["/etc/postfix/main.cf"]
+    limited = rendered(replace(options("alice"), mailbox=2**20, rate=30))
+    assert "storage_size = 1048576\n" in limited["/etc/dovecot/dovecot.conf"]
+    assert "smtpd_client_message_rate_limit = 30\n" in limited["/etc/postfix/main.cf"]

@@ -118,7 +118,7 @@ def test_the_store_takes_mail_from_the_relay_alone_and_sends_by_it() -> None:
     assert said["smtpd_client_restrictions"] == f"permit_mynetworks, {access}"
     assert said["submission_client_restrictions"] == ""
     assert said["relayhost"] == f"[{RELAY}]"
-    assert said["mynetworks"] == "127.0.0.0/8"
+    assert said["mynetworks"] == "127.0.0.1/32"
 
 
 def test_the_store_logs_whom_mail_came_from() -> None:

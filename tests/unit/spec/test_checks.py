@@ -132,9 +132,9 @@ def test_each_client_is_asked_what_is_said(
 
 
 def test_the_clients_are_those_that_can_ask() -> None:
-    from labctl.checks import runner, sent
+    from labctl.checks import inside, sent
 
-    assert set(QUESTIONS) == {*runner.SINGLE, *sent.CLIENTS}
+    assert set(QUESTIONS) == {*inside.SINGLE, *sent.CLIENTS}
 
 
 def test_a_lab_keeps_the_tokens_of_its_checks() -> None:

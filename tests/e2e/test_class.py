@@ -1,0 +1,345 @@
+"""A class from its roster to its end: sandboxes for all, work that is never lost, a clock."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import ANY
+
+import docker
+import pytest
+
+from labctl.engines import api
+from tests.e2e.support.curl import curl
+from tests.e2e.support.edge import OwnEdge
+from tests.e2e.support.home import Home, Ran, run
+from tests.e2e.support.wait import eventually
+
+pytestmark = pytest.mark.e2e
+
+LAB = """
+lab: pages
+services: {www: static}
+sites: {www: {service: www, tls: none}}
+"""
+ROSTER = "Name;ID;E-Mail\r\nAda;s01;ada@x.example\r\nJosé \u05e0;s02;\r\n=1+1;s03;\r\n"
+HOUR = 3600
+TICK = """
+import json, sys, time
+from dataclasses import asdict
+from labctl.work.class_life import tick
+later = float(sys.argv[1])
+print(json.dumps([asdict(deed) for deed in tick(lambda *_: None, lambda: time.time() + later)]))
+"""
+
+
+@dataclass
+class Room:
+    """A class of three behind an edge of its own."""
+
+    home: Home
+    edge: OwnEdge
+    name: str
+    folder: Path
+
+    def labctl(self, verb: str, *words: str) -> Ran:
+        """`labctl class VERB NAME words`; its exit status is the caller's to judge."""
+        return self.home.labctl("class", verb, self.name, *words)
+
+    def must(self, verb: str, *words: str) -> Any:
+        """The same where it has to succeed: what it says as JSON."""
+        ran = self.labctl(verb, *words, "--json")
+        assert ran.status == 0, ran.said
+        return ran.json
+
+    def states(self) -> dict[str, str]:
+        """What `labctl class status` says of each student's sandbox."""
+        return {
+            one["id"]: one["state"] for one in self.labctl("status", "--json").json["sandboxes"]
+        }
+
+    def roster(self, *students: tuple[str, str]) -> str:
+        """A roster with these ids and names."""
+        path = self.folder / "roster.csv"
+        path.write_text("id,name\n" + "".join(f"{one},{name}\n" for one, name in students))
+        return str(path)
+
+    def exec(self, student: str, *command: str) -> Ran:
+        """Run a command on a student's machine."""
+        return run(["docker", "exec", f"labctl-{self.name}-{student}-server-1", *command])
+
+    def write(self, student: str, path: str, text: str) -> None:
+        """Let a student write a file."""
+        program = 'mkdir -p "${1%/*}" && printf %s "$2" >"$1"'
+        ran = self.exec(student, "sh", "-euc", program, "write", path, text)
+        assert ran.status == 0, ran.said
+
+    def read(self, student: str, path: str) -> str | None:
+        """A file of a student's machine."""
+        ran = self.exec(student, "cat", path)
+        return ran.out if ran.status == 0 else None
+
+    def page(self, student: str) -> str:
+        """What a browser on this host sees of a student's site."""
+        host = f"www.{student}.{self.name}.localhost"
+        return curl(self.edge.url(host), *self.edge.to(host)).body
+
+    def tick(self, later: float) -> dict[str, str]:
+        """A tick of a clock that is ahead by so many seconds: what was done, by student."""
+        deeds = json.loads(self.edge.python(TICK, str(later)))
+        assert not [deed for deed in deeds if deed["trouble"]]
+        return {deed["sandbox"].removeprefix(f"{self.name}-"): deed["what"] for deed in deeds}
+
+    def left(self) -> list[str]:
+        """All that the engine has of the class."""
+        client = docker.from_env()
+        mine = (
+            *(one.name for one in client.containers.list(all=True)),
+            *(one.name for one in client.networks.list()),
+            *(one.name for one in client.volumes.list()),
+        )
+        client.close()
+        return [one for one in mine if f"labctl-{self.name}" in one]
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    home = Home(tmp_path_factory.mktemp("room"))
+    folder = home.directory / "lab"
+    (folder / "www").mkdir(parents=True)
+    (folder / "lab.yml").write_text(LAB)
+    (folder / "www" / "index.html").write_text("as it was\n")
+    (folder / "www" / "extra.txt").write_text("to be removed\n")
+    (folder / "students.csv").write_text(ROSTER, encoding="utf-16")
+    made = Room(home, OwnEdge(home), f"t{secrets.token_hex(3)}", folder)
+    try:
+        made.edge.must("up")
+        made.must("create", "--lab", str(folder), "--roster", str(folder / "students.csv"),
+                  "--idle", "8")  # fmt: skip
+        made.must("up")
+        yield made
+    finally:
+        destroyed = made.labctl("destroy", "--yes")
+        left = made.left()
+        made.edge.remove()
+    assert destroyed.status == 0, destroyed.said
+    assert left == []
+
+
+def test_each_student_has_a_site_of_their_own(room: Room) -> None:
+    assert room.states() == dict.fromkeys(("s01", "s02", "s03"), "up")
+    room.write("s01", "/var/www/www/index.html", "Ada's\n")
+    assert [room.page(one) for one in ("s01", "s02", "s03")] == ["Ada's\n", *["as it was\n"] * 2]
+    said = room.labctl("up").out
+    for one in ("s01", "s02", "s03"):
+        assert f"ssh -p {room.edge.ssh} {one}@localhost" in said
+    assert "3 of 3 sandboxes" in said
+    room.must("reset", "--only", "s01", "--yes")
+
+
+def test_a_name_is_text_wherever_it_is_shown(room: Room) -> None:
+    listed = room.labctl("list").out
+    assert "=1+1" in listed
+    assert "\u2068José \u05e0\u2069" in listed  # what is written from right to left, kept together
+
+
+def test_one_failure_stops_nobody_else(room: Room) -> None:
+    room.must("archive", "--only", "s01,s02")
+    client = docker.from_env()
+    image = client.containers.get(f"labctl-{room.name}-s03-server-1").image.id
+    squatter = client.containers.create(image, name=f"labctl-{room.name}-s01-server-1")
+    try:
+        ran = room.labctl("up", "--json")
+        found = {one["id"]: one for one in ran.json["sandboxes"]}
+        assert ran.status == 1
+        assert "s01-server-1" in found["s01"]["trouble"]
+        assert (found["s02"]["trouble"], found["s03"]["trouble"]) == ("", "")
+        assert room.page("s02") == "as it was\n"
+    finally:
+        squatter.remove(force=True)
+        client.close()
+    room.must("up")
+    assert set(room.states().values()) == {"up"}
+
+
+def test_work_survives_being_stopped_and_being_archived(room: Room) -> None:
+    room.write("s01", "/root/notes/mine.txt", "mine")
+    room.write("s01", "/var/www/www/index.html", "Ada's\n")
+    secret = ("sh", "-c", "umask 077; echo x >/var/www/hidden; chown www-data: /var/www/hidden")
+    assert room.exec("s01", *secret).status == 0
+    assert room.exec("s01", "rm", "/var/www/www/extra.txt").status == 0
+    for stop in ("down", "archive"):
+        room.must(stop, "--only", "s01")
+        assert room.states()["s01"] == {"down": "down", "archive": "archived"}[stop]
+        assert room.page("s01") != "Ada's\n"
+        assert room.page("s02") == "as it was\n"
+        room.must("up", "--only", "s01")
+        assert room.read("s01", "/root/notes/mine.txt") == "mine"
+        owner = room.exec("s01", "stat", "-c", "%U %a", "/var/www/hidden").out
+        assert owner == "www-data 600\n"
+        assert room.read("s01", "/var/www/www/extra.txt") is None
+    drift = room.home.labctl("plan", f"{room.name}-s01", "--json").json["drift"]
+    assert {one["path"] for one in drift} == {
+        "/var/www/www/index.html",
+        "/var/www/www/extra.txt",
+    }
+    kept = list((room.home.data / "classes" / room.name / "archive").glob("s01-*.tar.gz"))
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+
+
+def test_a_reset_sandbox_is_as_new_and_only_that(room: Room) -> None:
+    room.write("s01", "/root/mine.txt", "mine")
+    room.write("s02", "/root/mine.txt", "mine")
+    ran = room.labctl("reset", "--only", "s01")
+    assert (ran.status, room.read("s01", "/root/mine.txt")) == (1, "mine")
+    room.must("reset", "--only", "s01", "--yes")
+    assert room.read("s01", "/root/mine.txt") is None
+    assert room.read("s02", "/root/mine.txt") == "mine"
+    assert room.page("s01") == "as it was\n"
+
+
+def test_a_snapshot_is_gone_back_to(room: Room) -> None:
+    def sandbox(action: str, *words: str) -> Ran:
+        ran = room.home.labctl("sandbox", action, room.name, "s02", *words)
+        assert ran.status == 0, ran.said
+        return ran
+
+    room.write("s02", "/root/mine.txt", "before")
+    sandbox("snapshot", "good")
+    room.write("s02", "/root/mine.txt", "after")
+    room.write("s02", "/var/www/www/index.html", "after\n")
+    room.write("s02", "/root/more.txt", "after")
+    assert "+after" in sandbox("diff").out
+    assert "server:/var/roothome/more.txt  (new, or data)" in sandbox("diff").out
+    assert [one["name"] for one in sandbox("snapshot", "--list", "--json").json] == ["good"]
+    sandbox("restore", "good", "--yes")
+    assert (room.read("s02", "/root/mine.txt"), room.read("s02", "/root/more.txt")) == (
+        "before", None,
+    )  # fmt: skip
+    assert room.page("s02") == "as it was\n"
+    assert sandbox("shell", "--", "hostname").out == sandbox("ssh", "--", "hostname").out
+    missing = room.home.labctl("sandbox", "restore", room.name, "s02", "nope", "--yes")
+    assert (missing.status, room.read("s02", "/root/mine.txt")) == (2, "before")
+
+
+def test_who_leaves_the_roster_is_archived_only_when_that_is_agreed_to(room: Room) -> None:
+    room.write("s02", "/root/mine.txt", "José's")
+    new = room.roster(("s01", "Ada"), ("s03", "=1+1"), ("s04", "Edsger"))
+    shown = room.labctl("roster", new)
+    assert shown.status == 3
+    assert "- s02" in shown.out
+    assert "+ s04" in shown.out
+    assert set(room.states()) == {"s01", "s02", "s03"}
+    room.must("roster", new, "--yes")
+    assert room.states() == {"s01": "up", "s03": "up", "s04": "down"}
+    assert not [one for one in room.left() if f"{room.name}-s02" in one]
+    room.must("up")
+    assert room.page("s04") == "as it was\n"
+    room.must("roster", room.roster(("s01", "Ada"), ("s02", "José"), ("s03", "=1+1")), "--yes")
+    room.must("up")
+    assert room.read("s02", "/root/mine.txt") == "José's"
+
+
+def test_a_bad_roster_changes_nothing(room: Room) -> None:
+    before = room.must("list")
+    ran = room.labctl("roster", room.roster(("s01", "Ada"), ("S01", "Ada")), "--yes")
+    assert ran.status == 2
+    assert "roster.csv:3:1: id: 'S01' is in line 2 already" in ran.err
+    assert room.must("list") == before
+
+
+def test_more_than_the_host_can_bear_is_said_before_anything_starts(room: Room) -> None:
+    name = f"t{secrets.token_hex(3)}"
+    many = room.roster(*((f"s{number:04}", "x") for number in range(9_999)))
+    words = ("--lab", str(room.folder), "--roster", many)
+    made = room.home.labctl("class", "create", name, *words)
+    assert made.status == 0, made.said
+    ran = room.home.labctl("class", "up", name)
+    assert ran.status == 1
+    assert "9999 sandboxes need at least" in ran.err
+    assert not api.containers([f"hosting-labctl.class={name}"])
+    assert room.home.labctl("class", "destroy", name, "--yes").status == 0
+
+
+def test_an_unused_sandbox_is_announced_archived_and_comes_back(room: Room) -> None:
+    room.must("extend")
+    room.write("s01", "/root/mine.txt", "mine")
+    assert room.tick(0) is not None  # from now on, only what happens later counts
+    assert room.tick(7 * HOUR).keys() >= {"s01", "s02"}
+    assert "Unused for 8 hours it ends" in room.exec("s01", "bash", "-lc", "true").out
+    room.must("extend", "--only", "s01")
+    assert room.tick(0)["s01"] == "renewed: the warning is gone"
+    assert room.exec("s01", "bash", "-lc", "true").out == ""
+    archived = room.tick(9 * HOUR)
+    assert all(what.startswith("archived: ") for what in archived.values())
+    assert set(room.states().values()) == {"archived"}
+    assert room.tick(9 * HOUR) == {}
+    room.must("up")
+    assert room.read("s01", "/root/mine.txt") == "mine"
+
+
+@contextmanager
+def logging_in(room: Room, student: str) -> Iterator[None]:
+    """A connection to a student's SSH server that stays open, as the bastion makes it."""
+    path = room.home.doors / "doors" / f"{room.name}-{student}" / "ssh-server.sock"
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(20)
+        connection.connect(str(path))
+        connection.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 22\r\n")
+        assert connection.recv(64).startswith(b"SSH-2.0-")
+        yield
+
+
+def test_whoever_is_there_or_was_is_not_idle(room: Room) -> None:
+    room.must("extend")
+    room.tick(0)
+    assert room.page("s02") == "as it was\n"
+    assert eventually(lambda: room.tick(0)) == {"s02": "used"}  # its log is a second late
+    with logging_in(room, "s01"):
+        assert room.tick(7 * HOUR) == {"s01": "used", "s02": ANY, "s03": ANY}
+    room.must("extend")
+
+
+def test_leftovers_of_a_lost_class_are_found_and_no_neighbours(room: Room) -> None:
+    lost = f"t{secrets.token_hex(3)}"
+    words = ("--lab", str(room.folder), "--roster", room.roster(("s01", "x")))
+    assert room.home.labctl("class", "create", lost, *words).status == 0
+    assert room.home.labctl("class", "up", lost).status == 0
+    assert room.home.labctl("gc").status == 0  # all that there is belongs to a class
+    (room.home.data / "classes" / lost / "class.json").unlink()
+    neighbour = Home(room.home.directory / "neighbour")
+    neighbour.directory.mkdir()
+    assert (neighbour.labctl("gc", "--yes").status, len(api.containers(labels(lost)))) == (0, 1)
+    found = room.home.labctl("gc", "--json")
+    assert (found.status, [one["lab"] for one in found.json]) == (3, [f"{lost}-s01"])
+    assert len(api.containers(labels(lost))) == 1
+    assert room.home.labctl("gc", "--yes").status == 0
+    assert not api.containers(labels(lost))
+    assert room.home.labctl("gc").status == 0
+    assert set(room.states().values()) == {"up"}
+
+
+def labels(group: str) -> list[str]:
+    return [f"hosting-labctl.class={group}"]
+
+
+def test_an_archive_that_is_damaged_is_told(room: Room) -> None:
+    room.must("archive", "--only", "s03")
+    folder = room.home.data / "classes" / room.name / "archive"
+    newest = max(folder.glob("s03-*.tar.gz"))
+    whole = newest.read_bytes()
+    with tarfile.open(newest) as archive:
+        assert archive.getnames() == ["about.json", "server.tar"]
+    newest.write_bytes(whole[: len(whole) // 2])
+    ran = room.labctl("up", "--only", "s03")
+    assert (ran.status, "the archive is damaged" in ran.err) == (1, True)
+    newest.write_bytes(whole)
+    room.must("up", "--only", "s03")
+    assert room.states()["s03"] == "up"
