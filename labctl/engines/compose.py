@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _SETTLE_SECONDS = 20.0
 _LOOK_AGAIN = 0.3  # seconds between two looks at containers that are being started or stopped
-_READY = "labctl: ready"
+_READY = "labctl: ready "
 _NOT_READY = "labctl: not ready: "
 _SCRIPTS = "/usr/lib/labctl"
 _CONFIG_HASH = "com.docker.compose.config-hash"
@@ -107,12 +107,13 @@ class Engine:
     def hear_ready(self, container: str, seconds: int) -> Finished:
         """Listen until a machine that has just started says in its log that its daemons answer.
 
-        It finds that out by itself (``init``), which costs less than an exec a machine.
+        It finds that out by itself (``init``), which costs less than an exec a machine, and says
+        which generation of its files it has.
         """
         try:
             for line in api.log_lines(container, seconds + 10.0):
-                if line == _READY:
-                    return Finished(0, "")
+                if line.startswith(_READY):
+                    return Finished(0, line.removeprefix(_READY))
                 if line.startswith(_NOT_READY):
                     return Finished(1, "\n".join(line.removeprefix(_NOT_READY).split("; ")))
         except api.ApiError as error:  # it is gone

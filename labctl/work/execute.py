@@ -18,7 +18,7 @@ from labctl.model import Lab
 from labctl.parallel import each
 from labctl.plan import Action, Change, Plan
 from labctl.render.compose import LABEL
-from labctl.render.tree import Files
+from labctl.render.tree import Files, generation
 from labctl.work import at_door, limiting, meeting, ssh_access
 from labctl.work.rendered import Rendered
 from labctl.work.session import write_settings
@@ -82,7 +82,20 @@ def _round(session: Rendered, changes: tuple[Change, ...], engine: Engine, repor
     resize([c for c in changes if c.action == "resize"], session, containers, engine, report)
     apply(session, updated, containers, engine, report)
     touched = {change.machine: containers[change.machine] for change in changes}
-    wait(touched, engine, report, {change.machine for change in started})
+    fresh = {change.machine for change in started}
+    told = wait(touched, engine, report, fresh)
+    _none_behind(session, {name: told[name] for name in fresh})
+
+
+def _none_behind(session: Rendered, told: Mapping[str, str]) -> None:
+    """Unsettled where a machine that has just started (name → generation) has older files.
+
+    It was there before, or its disks were, and it keeps what its learner has changed: what the
+    lab has changed meanwhile comes as to any machine that runs.
+    """
+    behind = [name for name in told if told[name] != generation(session.tree.machines[name])]
+    if behind:
+        raise Unsettled(f"started with the files of an earlier `up`: {', '.join(behind)}")
 
 
 def resize(
@@ -222,10 +235,11 @@ def refusal(machine: str, output: str, files: Files) -> str:
 
 def wait(
     containers: Mapping[str, str], engine: Engine, report: Report, fresh: Collection[str] = ()
-) -> None:
-    """Wait until the daemons of these machines (name → container) answer.
+) -> Mapping[str, str]:
+    """Wait until the daemons of these machines (name → container) answer; what each has told.
 
-    Machines that are ``fresh`` have just been started, and tell by themselves.
+    Machines that are ``fresh`` have just been started, and tell by themselves: they say which
+    generation of its files each has.
     """
 
     def one(name: str) -> tuple[str, Finished]:
@@ -235,9 +249,10 @@ def wait(
         report(name, "ready" if finished.status == 0 else "not ready")
         return name, finished
 
-    late = [_late(name, f) for name, f in each(one, containers) if f.status != 0]
+    told = dict(each(one, containers))
+    late = [_late(name, finished) for name, finished in told.items() if finished.status != 0]
     if not late:
-        return
+        return {name: finished.output for name, finished in told.items()}
     alive = {one["Id"] for one in api.containers([f"{LABEL}.machine"], running_only=True)}
     settled = set(containers.values()) <= alive
     raise (LabctlError if settled else Unsettled)(

@@ -89,3 +89,15 @@ def test_a_file_that_a_learner_removed_is_drift_too(lab: OwnLab, root: Path) -> 
     assert told["drift"] == [{"machine": "www", "path": PAGE, "conflict": False}]
     lab.must("up", "--reset", PAGE)
     assert "from the lab" in page(lab, root)
+
+
+def test_a_machine_that_was_stopped_gets_what_the_lab_changed_meanwhile(
+    lab: OwnLab, root: Path
+) -> None:
+    """One `up` starts it and brings the new files; those changed by hand stay."""
+    lab.client.containers.get(lab.container("www")).stop(timeout=5)
+    lab.write("www/meanwhile.html", "<p>meanwhile</p>\n")
+    lab.must("up")
+    assert curl(lab.url("www", "/meanwhile.html"), ca=root).status == 200
+    assert "by hand" in page(lab, root)
+    assert lab.plan().status == 0
