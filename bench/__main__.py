@@ -12,7 +12,16 @@ from pathlib import Path
 from bench import generator, host
 from bench.load_lab import LoadLab
 from bench.measure import Row
-from bench.rows import bringing, changing, footprint, platforms, process, sandboxes, serving
+from bench.rows import (
+    bringing,
+    changing,
+    edge,
+    footprint,
+    platforms,
+    process,
+    sandboxes,
+    serving,
+)
 from bench.workspace import LABCTL, Workspace
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -44,6 +53,7 @@ SUBJECTS: dict[str, Measuring] = {
     "load": load_rows,
     "platforms": platforms.rows,
     "sandboxes": sandboxes.rows,
+    "edge": edge.rows,
 }
 
 

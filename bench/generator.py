@@ -14,6 +14,8 @@ IMAGE = "hosting-labctl-bench:latest"
 HERE = Path(__file__).parent
 SECONDS = 4
 _RATE = re.compile(r"^Requests/sec:\s+([\d.]+)", re.MULTILINE)
+_MEDIAN = re.compile(r"^\s+50%\s+([\d.]+)(us|ms|s)$", re.MULTILINE)
+_MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _FAILED = re.compile(r"^\s*(Non-2xx.*|Socket errors:.*)$", re.MULTILINE)
 # nginx with Debian's nginx.conf, and this beside Debian's default site
 _TLS_SITE = b"""\
@@ -44,16 +46,18 @@ def build(workspace: Workspace) -> None:
     )
 
 
-class Generator:
-    """A container on a lab's network that makes load; ``hosts`` are names it knows."""
+class Source:
+    """A container on a network that makes load; ``hosts`` are names it knows."""
 
-    def __init__(self, lab: BenchLab, hosts: Mapping[str, str], network: str = "internet") -> None:
-        self.container = lab.workspace.client.containers.run(
+    def __init__(
+        self, workspace: Workspace, name: str, network: str, hosts: Mapping[str, str]
+    ) -> None:
+        self.container = workspace.client.containers.run(
             IMAGE,
             detach=True,
             init=True,
-            name=f"{lab.project}-generator-{network}",
-            network=lab.network(network),
+            name=name,
+            network=network,
             extra_hosts=dict(hosts),
             labels=[LABEL],
         )
@@ -74,10 +78,26 @@ class Generator:
             raise Failed(f"{url}: {output}")
         return float(rate[1])
 
+    def latency(self, url: str) -> float:
+        """Milliseconds that half of the requests on one kept connection take at most."""
+        output = self.run("wrk", "-t1", "-c1", f"-d{SECONDS}s", "--latency", url)
+        median = _MEDIAN.search(output)
+        if median is None or _FAILED.search(output):
+            raise Failed(f"{url}: {output}")
+        return float(median[1]) * _MILLISECONDS[median[2]]
+
     def messages(self, host: str, port: int, name: str, connections: int = 16) -> float:
         """Chat messages a second that come back over WebSockets."""
         words = (host, str(port), name, str(connections), str(SECONDS))
         return float(self.run("python3", "/bench/ws_load.py", *words))
+
+
+class Generator(Source):
+    """A source of load on a lab's own network."""
+
+    def __init__(self, lab: BenchLab, hosts: Mapping[str, str], network: str = "internet") -> None:
+        name = f"{lab.project}-generator-{network}"
+        super().__init__(lab.workspace, name, lab.network(network), hosts)
 
 
 class Steady(threading.Thread):

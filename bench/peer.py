@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from bench.workspace import Workspace
 
@@ -20,33 +22,43 @@ class Unavailable(Exception):
 class Peer:
     """Kathará's library, which starts and removes machines from the same images."""
 
-    def __init__(
-        self, workspace: Workspace, images: Mapping[str, str], apart: bool = False
-    ) -> None:
-        """Install it; Unavailable with the reason where that fails.
-
-        Machines that are ``apart`` have a network each.
-        """
-        self.words = ("apart",) if apart else ()
+    def __init__(self, workspace: Workspace, images: Mapping[str, str]) -> None:
+        """Install it; Unavailable with the reason where that fails."""
         self.python = workspace.folder / "kathara" / "bin" / "python"
-        self.images = json.dumps(dict(images))
+        self.images = images
         if self.python.exists():
             return
-        self._run(sys.executable, "-m", "venv", str(self.python.parent.parent))
         quiet = ("--quiet", "--disable-pip-version-check")
         requirements = str(HERE / "requirements.txt")
-        self._run(str(self.python), "-m", "pip", "install", *quiet, "-r", requirements)
+        _run(sys.executable, "-m", "venv", str(self.python.parent.parent))
+        _run(str(self.python), "-m", "pip", "install", *quiet, "-r", requirements)
 
     def deploy(self) -> float:
         """Seconds from the library's first call until all machines run; then they are removed."""
-        return float(self._run(str(self.python), *self._deploying()))
+        machines = {name: {"image": image} for name, image in self.images.items()}
+        return self.deployed(machines, lambda: None)
 
-    def _deploying(self) -> tuple[str, ...]:
-        return str(HERE / "peer_kathara.py"), self.images, *self.words
+    def deployed(self, machines: Mapping[str, Any], answer: Callable[[], object]) -> float:
+        """The same for ``machines`` (peer_kathara.py), until ``answer`` has come back."""
+        command = [str(self.python), str(HERE / "peer_kathara.py"), json.dumps(machines)]
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            begun = process.stdout.readline()
+            try:
+                if begun:
+                    answer()
+                end = time.monotonic()
+            finally:
+                _, said = process.communicate("\n")
+        if process.returncode != 0:
+            raise Unavailable(f"Kathará: {(said.strip().splitlines() or ['it failed'])[-1]}")
+        return end - float(begun)
 
-    def _run(self, *command: str) -> str:
-        finished = subprocess.run(command, capture_output=True, text=True, check=False)
-        if finished.returncode != 0:
-            said = finished.stderr.strip().splitlines() or ["it failed without a word"]
-            raise Unavailable(f"Kathará: {said[-1]}")
-        return finished.stdout.strip().splitlines()[-1] if finished.stdout.strip() else ""
+
+def _run(*command: str) -> None:
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    if finished.returncode != 0:
+        said = finished.stderr.strip().splitlines() or ["it failed without a word"]
+        raise Unavailable(f"Kathará: {said[-1]}")

@@ -1,12 +1,14 @@
-"""Starts machines with Kathará's library and prints how long that took, in seconds.
+"""Starts machines with Kathará's library, says when it began, and removes them when told to.
 
-Runs in the environment of requirements.txt, not in labctl's. Arguments: machine → image, as JSON,
-and ``apart`` where each machine is to have a network of its own.
+Runs in the environment of requirements.txt, not in labctl's. Argument: machine → {image,
+entrypoint, volumes (host path|path|mode), network}, as JSON; all but the image may be missing.
+Once all run it prints when it began (seconds of the monotonic clock); a line on standard input
+ends it.
 
 Kathará's own network driver is a Docker plugin that comes from Docker Hub only, and works at
 layer 2 without addresses. Where no registry answers it cannot be had, so its networks are made
 with Docker's bridge driver instead: the one change to the library, in ``bridged``.
-The images' entry point waits for labctl's files, so each machine gets a shell, as Kathará's do.
+A machine without an entrypoint gets a shell, as Kathará's do.
 """
 
 import json
@@ -41,12 +43,17 @@ def bridged() -> None:
     setattr(NetworkCollection, "create", with_bridge)  # noqa: B010 (mypy takes no plain one)
 
 
-def described(images: dict[str, str], apart: bool) -> Lab:
-    """The machines, all in one collision domain as lab1's are in one network, or ``apart``."""
+def described(machines: dict[str, dict[str, Any]]) -> Lab:
+    """The machines, in one collision domain as lab1's are in one network, where they say none."""
     lab = Lab("bench")
-    for name, image in images.items():
-        lab.get_or_new_machine(name, image=image, entrypoint="/bin/bash")
-        lab.connect_machine_to_link(name, f"net{name}" if apart else "internet")
+    for name, machine in machines.items():
+        lab.get_or_new_machine(
+            name,
+            image=machine["image"],
+            entrypoint=machine.get("entrypoint", "/bin/bash"),
+            volumes=machine.get("volumes"),
+        )
+        lab.connect_machine_to_link(name, machine.get("network", "internet"))
     return lab
 
 
@@ -54,18 +61,18 @@ def main() -> None:
     bridged()
     for name, value in SETTINGS.items():
         setattr(Setting.get_instance(), name, value)
-    start = time.perf_counter()
-    lab = described(json.loads(sys.argv[1]), "apart" in sys.argv[2:])
+    start = time.monotonic()
+    lab = described(json.loads(sys.argv[1]))
     manager = DockerManager()
     try:
         manager.deploy_lab(lab)
-        seconds = time.perf_counter() - start
         states = {name: machine.api_object.status for name, machine in lab.machines.items()}
+        print(start, flush=True)
+        sys.stdin.readline()
     finally:
         manager.undeploy_lab(lab=lab)
     if set(states.values()) != {"running"}:
         sys.exit(f"not running: {states}")
-    print(seconds)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import docker
 import yaml
@@ -22,31 +22,48 @@ import yaml
 from bench.workspace import PREFIX, ROOT, Workspace, free_ports, run
 
 NAME = f"{PREFIX}class"
+LAB1 = ROOT / "stacks" / "lab1"
 LIMIT = 120.0  # seconds until all sandboxes of a class have to answer
 PAUSE = 0.02  # seconds between two questions to one that does not answer yet
 PATIENCE = 2.0
+Item = TypeVar("Item")
+Undo = Callable[[], None]
 ROSTER = "id,name,lms_id"
 APPLICATIONS = ("app", "chat")
 
 
 class Students:
-    """A class and its sandboxes; ``with`` makes it, and leaves nothing of it."""
+    """A class of a lab and its sandboxes; ``with`` makes it, and leaves nothing of it."""
 
-    def __init__(self, workspace: Workspace, count: int) -> None:
+    def __init__(self, workspace: Workspace, count: int, lab: Path = LAB1) -> None:
         self.workspace = workspace
+        self.lab = lab
         self.ids = [f"s{number:04}" for number in range(1, count + 1)]
         self.doors = Path(tempfile.mkdtemp(prefix="labctl-bench-", dir=_memory())) / "doors"
         self.workspace.environment["HOSTING_LABCTL_DOORS"] = str(self.doors.parent)
         self.http, self.https, self.ssh = free_ports(3)
 
     def __enter__(self) -> Students:
-        roster = self.workspace.folder / "roster.csv"
-        roster.write_text("\n".join([ROSTER, *(f"{one},Student {one},{one}" for one in self.ids)]))
         ports = ("--http", self.http, "--https", self.https, "--ssh", self.ssh)
-        self.workspace.labctl("edge", "up", *map(str, ports))
-        lab = str(ROOT / "stacks" / "lab1")
-        self.workspace.labctl("class", "create", NAME, "--lab", lab, "--roster", str(roster))
+        words = ("--lab", str(self.lab), "--roster", self.roster())
+        try:
+            self.workspace.labctl("edge", "up", *map(str, ports))
+            self.workspace.labctl("class", "create", NAME, *words)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
+
+    def roster(self) -> str:
+        """The path of a roster with all students."""
+        file = self.workspace.folder / "roster.csv"
+        file.write_text("\n".join([ROSTER, *(f"{one},Student {one},{one}" for one in self.ids)]))
+        return str(file)
+
+    def enrol(self, student: str) -> None:
+        """One more student comes, whose sandbox is not up yet."""
+        self.ids.append(student)
+        self.workspace.labctl("class", "roster", NAME, self.roster())
 
     def __exit__(self, *_: object) -> None:
         self.workspace.labctl("class", "destroy", NAME, "--yes", check=False)
@@ -158,7 +175,7 @@ class Students:
                 return connection.recv(65536)
 
 
-def each(items: Iterable[str], work: Any, workers: int = 16) -> None:
+def each(items: Iterable[Item], work: Callable[[Item], object], workers: int = 16) -> None:
     """Do the same for all, several at a time; the first error is raised in the end."""
     todo, errors = list(items)[::-1], list[BaseException]()
 
@@ -229,10 +246,12 @@ def compose(*words: str) -> str:
     return run(["docker", "compose", *words], environment=environment)
 
 
-def created(students: Students, student: str) -> list[Callable[[], None]]:
-    """Make a sandbox's networks, volumes and containers by calls of the API; how to undo them."""
+def create(students: Students, student: str, undo: list[Undo]) -> None:
+    """Make a sandbox's networks, volumes and containers by calls of the API.
+
+    ``undo`` gets what removes them, in the order in which they were made.
+    """
     one, client = students.definition(student), students.workspace.client
-    undo: list[Callable[[], None]] = []
     for name, network in one["networks"].items():
         pools = [docker.types.IPAMPool(**pool) for pool in network["ipam"]["config"]]
         made = client.networks.create(
@@ -241,15 +260,14 @@ def created(students: Students, student: str) -> list[Callable[[], None]]:
             options=network["driver_opts"],
             ipam=docker.types.IPAMConfig(pool_configs=pools),
         )
-        undo.insert(0, made.remove)
+        undo.append(made.remove)
     for name, volume in (one.get("volumes") or {}).items():
         options = {"driver_opts": volume.get("driver_opts") or {}}
-        undo.insert(0, client.volumes.create(f"{NAME}-alone-{student}-{name}", **options).remove)
+        undo.append(client.volumes.create(f"{NAME}-alone-{student}-{name}", **options).remove)
     for name, service in one["services"].items():
         container = _container(client, f"{NAME}-alone-{student}", name, service)
+        undo.append(partial(container.remove, force=True))
         container.start()
-        undo.insert(0, partial(container.remove, force=True))
-    return undo
 
 
 def _container(client: Any, prefix: str, name: str, service: Mapping[str, Any]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from bench import students as classes
 from bench.measure import Row, Sample, at_most, interleaved, missing, ratio, timed
 from bench.peer import Peer, Unavailable
 from bench.rows.footprint import MB, pss
-from bench.students import NAME, Students, compose, each, merged
+from bench.students import NAME, Students, Undo, compose, each, merged
 from bench.workspace import Workspace
 
 COUNT = 30
@@ -48,11 +48,10 @@ class Bringing:
         for one in students.ids:
             shutil.copytree(students.state(one), self.copies / one)
         self.file = merged(students)
-        services = [students.definition(one)["services"] for one in students.ids]
-        self.images = {
-            f"{one}-{name}": service["image"]
-            for one, found in zip(students.ids, services, strict=True)
-            for name, service in found.items()
+        self.machines = {
+            f"{one}_{name}": _for_kathara(service, one)
+            for one in students.ids
+            for name, service in students.definition(one)["services"].items()
         }
         students.remove()
 
@@ -61,7 +60,8 @@ class Bringing:
         works = [self.labctl, self.compose, self.one_by_one]
         reason = ""
         try:
-            works.append(Peer(self.students.workspace, self.images, apart=True).deploy)
+            self.peers = Peer(self.students.workspace, {})
+            works.append(self.kathara)
         except Unavailable as problem:
             reason = str(problem)
         ours, alone, serial, *others = interleaved(rounds, works)
@@ -73,8 +73,8 @@ class Bringing:
         )
         name = "Kathará's library"
         if others:
-            less = "with a shell each and no service, until they run"
-            yield self.peer(ours, others[0], name, less)
+            note = "the same images and services, until each answers; without limits and disks"
+            yield self.peer(ours, others[0], name, note)
         else:
             yield missing(f"peer: the same {COUNT} by {name}", "> 1", reason)
 
@@ -101,22 +101,48 @@ class Bringing:
     def compose(self) -> float:
         """One `docker compose up -d` of all, then the bench's own questions."""
         self.prepared()
-        seconds = timed(lambda: compose("-f", str(self.file), "up", "-d")) + self.students.answer()
-        compose("-f", str(self.file), "down", "--volumes")
-        self.students.remove()
-        return seconds
+        try:
+            seconds = timed(lambda: compose("-f", str(self.file), "up", "-d"))
+            return seconds + self.students.answer()
+        finally:
+            compose("-f", str(self.file), "down", "--volumes")
+            self.students.remove()
+
+    def kathara(self) -> float:
+        """Kathará's library with the same images, services and doors, until each answers."""
+        self.prepared()
+        try:
+            return self.peers.deployed(self.machines, self.students.answer)
+        finally:
+            self.students.remove()
 
     def one_by_one(self) -> float:
         """A network and a container a student by calls of the API, in turn, until they answer."""
         self.prepared()
-        start, made = time.perf_counter(), list[Any]()
-        for one in self.students.ids:
-            made += classes.created(self.students, one)
-        self.students.answer()
-        seconds = time.perf_counter() - start
-        each([str(n) for n in range(len(made))], lambda n: made[int(n)](), workers=8)
-        self.students.remove()
-        return seconds
+        start, undo = time.perf_counter(), list[list[Undo]]()
+        try:
+            for one in self.students.ids:
+                undo.append([])
+                classes.create(self.students, one, undo[-1])
+            self.students.answer()
+            return time.perf_counter() - start
+        finally:
+            each(undo, lambda steps: [step() for step in reversed(steps)], workers=8)
+            self.students.remove()
+
+
+def _for_kathara(service: Mapping[str, Any], student: str) -> dict[str, Any]:
+    """A machine as Kathará's library takes it: it has no volumes of the engine's."""
+    binds = [one for one in service["volumes"] if one["type"] == "bind"]
+    return {
+        "image": service["image"],
+        "entrypoint": "/usr/lib/labctl/init",
+        "network": f"net{student}",
+        "volumes": [
+            f"{one['source']}|{one['target']}|{'ro' if one.get('read_only') else 'rw'}"
+            for one in binds
+        ],
+    }
 
 
 def memory(students: Students) -> Iterator[Row]:
