@@ -8,8 +8,9 @@ directory around them.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from labctl.errors import LabctlError
 
 INSIDE = "/run/door"  # where a machine sees its lab's door
 HTTP, HTTPS = f"{INSIDE}/http.sock", f"{INSIDE}/https.sock"
+_PATIENCE = 120.0  # seconds to remove a door
 _MEMORY = Path("/dev/shm")  # noqa: S108 (a closed directory below it)
 
 
@@ -77,9 +79,22 @@ def prepare_hub(group: str, students: Iterable[str]) -> None:
 
 def remove_hub(group: str) -> None:
     """Remove a class's sockets for its students. Sandboxes that are up would not see new ones."""
-    shutil.rmtree(hub(group), ignore_errors=True)
+    _remove(hub(group))
 
 
-def remove(lab: str) -> None:
-    """Remove a lab's door with all that is in it."""
-    shutil.rmtree(of(lab), ignore_errors=True)
+def remove(lab: str) -> bool:
+    """Remove a lab's door with all that is in it; whether all of it is gone."""
+    return _remove(of(lab))
+
+
+def _remove(place: Path) -> bool:
+    """Remove a tree that somebody else has made, of any depth, following no link: rm(1)."""
+    if place.exists():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(
+                ["rm", "-rf", "--one-file-system", "--", str(place)],
+                stderr=subprocess.DEVNULL,
+                timeout=_PATIENCE,
+                check=False,
+            )
+    return not place.exists()

@@ -355,7 +355,7 @@ class Seat:
     ``id`` is the student's, ``domain`` the class's. ``door`` is the host's directory where the
     sandbox's fronts and SSH servers have the unix sockets at which the edge finds them. ``own``
     are services that it has although the lab shares them. ``hub`` is the host's directory with
-    this seat's sockets of what the class shares.
+    this seat's sockets of what the class shares. ``turn`` is how many people had the id before.
     """
 
     group: str
@@ -364,6 +364,7 @@ class Seat:
     door: str = ""
     own: tuple[str, ...] = ()
     hub: str = ""
+    turn: int = 0
 
     @property
     def lab(self) -> str:

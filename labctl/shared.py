@@ -118,7 +118,7 @@ def _reaching(machine: Machine, lab: Lab, seat: Seat) -> Machine:
 
 def files(machine: Machine, lab: Lab, kept: Kept) -> Iterator[File]:
     """What the super-server listens for, and a note of what there is and with which password."""
-    if DAEMON not in machine.daemons or lab.seat is None:
+    if lab.seat is None or DAEMON.name not in {daemon.name for daemon in machine.daemons}:
         return
     ports = [_ports(offer, machine, lab) for offer in lab.offers]
     context = {"offers": list(zip(lab.offers, ports, strict=True)), "here": HERE, "inside": INSIDE}

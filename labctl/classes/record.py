@@ -24,7 +24,9 @@ class Place:
     ``number`` is no other place's on this host, as long as this one is known. One that is
     ``archived`` comes back by ``class up``, one that was ``removed`` by the roster only.
     ``restore`` is the archive that its next start puts back. Times are seconds since 1970:
-    ``used`` when somebody was last seen in it, ``until`` its own end (0: the class's).
+    ``used`` when somebody was last seen in it, ``until`` its own end (0: the class's). ``begun``
+    are the exercises that were begun there (``labctl.work.begun``), ``turn`` how many other people
+    had that id before: what is derived from it is theirs.
     """
 
     number: int
@@ -33,6 +35,8 @@ class Place:
     restore: str = ""
     used: int = 0
     until: int = 0
+    begun: tuple[str, ...] = ()
+    turn: int = 0
 
     @property
     def id(self) -> str:
@@ -74,7 +78,8 @@ class ClassRecord:
 
     def seat(self, student: str) -> Seat:
         """The seat of a student, as labs know it."""
-        return Seat(self.name, student, self.domain)
+        place = self.place(student)
+        return Seat(self.name, student, self.domain, turn=place.turn if place else 0)
 
     def sandbox(self, student: str) -> str:
         """The name of a student's sandbox."""
@@ -93,11 +98,14 @@ def as_json(record: ClassRecord) -> dict[str, Any]:
 
 def from_json(data: Mapping[str, Any]) -> ClassRecord:
     """A class as it was kept; KeyError, TypeError or ValueError where it is none."""
-    seats = tuple(
-        Place(**{**place, "student": Student(**place["student"])}) for place in data["seats"]
-    )
+    seats = tuple(map(_place, data["seats"]))
     limits = Limits(**data["limits"])
     return ClassRecord(**{**data, "own": tuple(data["own"]), "limits": limits, "seats": seats})
+
+
+def _place(data: Mapping[str, Any]) -> Place:
+    student, begun = Student(**data["student"]), tuple(data.get("begun", ()))
+    return Place(**{**data, "student": student, "begun": begun})
 
 
 def seated(
@@ -105,14 +113,15 @@ def seated(
 ) -> ClassRecord:
     """The class with more students, each with the lowest number that nobody has.
 
-    ``numbers`` are those of other classes. Who was removed before gets the old place back.
+    ``numbers`` are those of other classes. Who was removed before gets the old place back; somebody
+    else with that id gets no more of it than the number.
     """
     known = {place.id: place for place in record.seats}
     taken = {*numbers, *(place.number for place in record.seats)}
     number = 0
     for student in students:
         if student.id in known:
-            known[student.id] = replace(_back(known[student.id]), student=student)
+            known[student.id] = _again(known[student.id], student)
             continue
         number += 1
         while number in taken:
@@ -121,9 +130,17 @@ def seated(
     return replace(record, seats=tuple(known.values()))
 
 
-def _back(place: Place) -> Place:
+def succeeds(place: Place, student: Student) -> bool:
+    """Whether a student has the id of somebody else who was removed."""
+    return place.state == "removed" and place.student.name != student.name
+
+
+def _again(place: Place, student: Student) -> Place:
+    if succeeds(place, student):
+        return Place(place.number, student, turn=place.turn + 1)
     state: State = "archived" if place.restore else "active"
-    return replace(place, state=state) if place.state == "removed" else place
+    back = replace(place, state=state) if place.state == "removed" else place
+    return replace(back, student=student)
 
 
 def clashes(

@@ -139,7 +139,9 @@ class _Reading:
             self.complain(cell.mark, column, *wrong)
         if column in ("id", "lms_id"):
             self.once(column, cell)
-        return " ".join(text.split()[:2]) if column == "key" else text
+        if column == "key":
+            return " ".join(text.split()[:2])
+        return as_id(text) if column == "id" else text
 
     def judged(self, column: str, text: str) -> tuple[str, str] | None:
         """What is wrong with a cell of this column: a message and a hint; None where nothing is."""
@@ -155,8 +157,8 @@ class _Reading:
         return None
 
     def bad_id(self, text: str) -> tuple[str, str] | None:
-        if _FORM.fullmatch(text):
-            why = self.taken.get(text)
+        if _FORM.fullmatch(as_id(text)):
+            why = self.taken.get(as_id(text))
             return (f"'{text}' cannot be a student's id: {why}", "take another id") if why else None
         like = _label_like(text)
         hint = f"for example {like}: {_LABEL_HINT}" if like else _LABEL_HINT
@@ -200,6 +202,11 @@ def is_key(text: str) -> bool:
         return False
     name = words[0].encode()
     return blob.startswith(len(name).to_bytes(4, "big") + name) and len(blob) > len(name) + 8
+
+
+def as_id(text: str) -> str:
+    """A student's id as it is kept, whatever its case: it is part of host names (RFC 4343)."""
+    return text.lower() if text.isascii() else text
 
 
 def _heads(head: Iterable[Cell]) -> str:

@@ -75,6 +75,17 @@ def _running(actions: Any) -> None:
         if name == "reset":
             words.yes(action)
         common.json_argument(action)
+    for name, said in (
+        ("begin", "prepare the sandboxes for exercises"),
+        ("end", "put back what exercises have changed"),
+    ):
+        action = _action(actions, name, said)
+        action.add_argument("exercises", metavar="EXERCISE", nargs="*",
+                            help="which: names or numbers")  # fmt: skip
+        action.add_argument("--all", action="store_true", help="all that there are")
+        words.only(action)
+        words.jobs(action)
+        common.json_argument(action)
     status = _action(actions, "status", "show who is where, and until when")
     words.only(status)
     common.json_argument(status)
@@ -93,11 +104,11 @@ def _running(actions: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what the class was asked for."""
-    from labctl.cli import class_people, class_running
+    from labctl.cli import class_exercises, class_people, class_running
 
     gc.enable()  # many sandboxes take a while
     if options.action in ("check", "grades"):
         return class_check.run(options)
     verbs: dict[str, Callable[[argparse.Namespace], int]]
-    verbs = {**class_people.VERBS, **class_running.VERBS}
+    verbs = {**class_people.VERBS, **class_running.VERBS, **class_exercises.VERBS}
     return verbs[options.action](options)

@@ -81,6 +81,9 @@ def _general(check: str, row: Row, matrix: Matrix) -> str:
 def _notes(row: Row) -> Iterator[str]:
     """What a teacher should know of a student's run."""
     yield from dict.fromkeys(map(str, row.leaks))
+    late = [group.name for group in row.run.groups if not group.begun] if row.run else ()
+    if late:
+        yield f"not begun, so not asked: {', '.join(late)}"
     if row.trouble:
         yield f"this run is not kept: {row.trouble}"
 
@@ -93,7 +96,9 @@ def as_json(matrix: Matrix) -> dict[str, Any]:
 def _row_json(row: Row) -> dict[str, Any]:
     from labctl.grades.run import record_as_json
 
-    found: dict[str, Any] = {"id": row.place.id, "error": row.error, "leaks": [*_notes(row)]}
+    leaks = [*dict.fromkeys(map(str, row.leaks))]
+    found: dict[str, Any] = {"id": row.place.id, "error": row.error, "leaks": leaks}
+    found["notes"] = [*_notes(row)]
     if row.run:
         found |= {"run": row.run.id, "time": row.run.time, "points": row.run.points}
         found |= {"of": row.run.of, "checks": [record_as_json(one) for one in row.run.records]}

@@ -56,11 +56,11 @@ def seat_json(record: ClassRecord, place: Place) -> dict[str, Any]:
 
 
 def roster(options: argparse.Namespace) -> int:
-    """Take over another roster; where somebody goes, only when that is agreed to."""
+    """Take over another roster; where somebody goes, or has another's id, only when agreed to."""
     from labctl.work.classes import compare_roster
 
     change = compare_roster(options.name, options.file)
-    wait = bool(change.removed) and not options.yes
+    wait = bool(change.removed or change.successors) and not options.yes
     if not options.json:
         print(text(change))
     if wait:
@@ -103,6 +103,11 @@ def text(change: RosterChange) -> str:
             f"- {one}  {safe(names[one])}  leaves; their work is archived, the sandbox removed"
             for one in change.removed
         ),
+        *(
+            f"! {one.id}  was {safe(names[one.id])}: {safe(one.name)} begins anew, and the keys and"
+            " snapshots of before go"
+            for one in change.successors
+        ),
     ]
     return "\n".join(lines)
 
@@ -113,6 +118,7 @@ def _as_json(change: RosterChange) -> dict[str, Any]:
         "added": _ids(change.added),
         "removed": list(change.removed),
         "updated": _ids(change.updated),
+        "successors": _ids(change.successors),
     }
 
 

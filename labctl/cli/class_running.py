@@ -25,7 +25,7 @@ def up(options: argparse.Namespace) -> int:
     """Bring sandboxes up, and say where they are."""
     from labctl.work import class_up
 
-    record, places, jobs = _meant(options)
+    record, places, jobs = meant(options)
     with Progress(quiet=options.json) as progress:
         outcomes = class_up.up(record, places, jobs, progress, warn)
     return _ended(options, record, outcomes)
@@ -36,7 +36,7 @@ def warn(text: str) -> None:
     print(f"{paint('note:', 'yellow', sys.stderr)} {text}", file=sys.stderr)
 
 
-def _meant(options: argparse.Namespace) -> tuple[ClassRecord, Sequence[Place], int]:
+def meant(options: argparse.Namespace) -> tuple[ClassRecord, Sequence[Place], int]:
     """The class, the places of it that are meant, and how many at a time."""
     from labctl.classes import registry
     from labctl.work import classes
@@ -53,13 +53,15 @@ def _ended(options: argparse.Namespace, record: ClassRecord, outcomes: Sequence[
     from labctl.work.class_view import Ways
 
     ways = Ways(record)
-    good = [one for one in outcomes if not one.trouble]
+    mine = [one for one in outcomes if not one.shared]
+    good = [one for one in mine if not one.trouble]
     if options.json:
-        found = reported(outcomes)
+        found = reported(mine)
         for one in found:
             one |= {"url": ways.url(one["id"]), "ssh": ways.ssh(one["id"])}
-        say_json({"class": record.name, "sandboxes": found})
-        return 0 if len(good) == len(outcomes) else 1
+        common = reported(one for one in outcomes if one.shared)
+        say_json({"class": record.name, "sandboxes": found, "shared": common})
+        return 1 if any(one.trouble for one in outcomes) else 0
     names = {place.id: safe(place.student.name) for place in record.seats}
     rows = [(one.id, names[one.id], ways.url(one.id), ways.ssh(one.id)) for one in good]
     if rows:
@@ -68,7 +70,7 @@ def _ended(options: argparse.Namespace, record: ClassRecord, outcomes: Sequence[
         print(f"\n`labctl class list {record.name} --passwords` makes passwords for SSH")
     if needs := ways.needs():
         print(f"\n{needs}")
-    return failures(outcomes, f"{len(good)} of {len(outcomes)} sandboxes of {record.name} are up")
+    return failures(outcomes, f"{len(good)} of {len(mine)} sandboxes of {record.name} are up")
 
 
 def failures(outcomes: Sequence[Outcome], said: str) -> int:
@@ -88,7 +90,7 @@ def reported(outcomes: Iterable[Outcome]) -> list[dict[str, Any]]:
     ]
 
 
-def _told(options: argparse.Namespace, record: ClassRecord, outcomes: Sequence[Outcome]) -> int:
+def told(options: argparse.Namespace, record: ClassRecord, outcomes: Sequence[Outcome]) -> int:
     """What became of sandboxes that are no longer up."""
     if options.json:
         say_json({"class": record.name, "sandboxes": reported(outcomes)})
@@ -101,29 +103,32 @@ def down(options: argparse.Namespace) -> int:
     """Stop sandboxes."""
     from labctl.work import class_end
 
-    record, places, jobs = _meant(options)
+    record, places, jobs = meant(options)
     with Progress(quiet=options.json) as progress:
-        return _told(options, record, class_end.down(record, places, jobs, progress))
+        return told(options, record, class_end.down(record, places, jobs, progress))
 
 
 def archive(options: argparse.Namespace) -> int:
     """Archive sandboxes and remove them."""
     from labctl.work import class_end
 
-    record, places, jobs = _meant(options)
+    record, places, jobs = meant(options)
     with Progress(quiet=options.json) as progress:
-        return _told(options, record, class_end.put_away(record, places, jobs, progress))
+        return told(options, record, class_end.put_away(record, places, jobs, progress))
 
 
 def reset(options: argparse.Namespace) -> int:
     """Make sandboxes new."""
     from labctl.work import class_end
 
-    record, places, jobs = _meant(options)
+    record, places, jobs = meant(options)
     ids = ", ".join(place.id for place in places)
     agreed(f"all that was done in these sandboxes of {record.name} is lost: {ids}", options.yes)
     with Progress(quiet=options.json) as progress:
         outcomes = class_end.reset(record, places, jobs, progress, warn)
+    if exercises := sorted({name for place in places for name in place.begun}):
+        which = f"{record.name} {' '.join(exercises)} --only {ids.replace(' ', '')}"
+        warn(f"no exercise is begun there any more; `labctl class begin {which}` does it again")
     return _ended(options, record, outcomes)
 
 
@@ -132,7 +137,7 @@ def destroy(options: argparse.Namespace) -> int:
     from labctl.classes import registry
     from labctl.work import class_end, class_work
 
-    record, _, jobs = _meant(options)
+    record, _, jobs = meant(options)
     kept = len(list((registry.folder(record.name) / class_work.ARCHIVES).glob("*.tar.gz")))
     text = (
         f"{record.name} goes, with {len(record.seats)} sandboxes, {kept} archives of work,"
@@ -158,7 +163,7 @@ def status(options: argparse.Namespace) -> int:
 
     from labctl.work.class_view import standings
 
-    record, places, _ = _meant(options)
+    record, places, _ = meant(options)
     found = standings(record, places, int(time.time()))
     good = all(one.state == "up" for one in found)
     if options.json:
@@ -186,7 +191,7 @@ def extend(options: argparse.Namespace) -> int:
     from labctl.classes.life import End, More, end_of, moment
     from labctl.work import class_life
 
-    record, _, _ = _meant(options)
+    record, _, _ = meant(options)
     after = class_life.extend(record, options.only, More(options.until, options.by))
     wanted = set(options.only)
     rows: dict[str, End | None] = {

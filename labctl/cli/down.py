@@ -43,7 +43,7 @@ def _refuse_class(name: str) -> None:
     from labctl.errors import LabctlError
 
     record = find(name)
-    if record and not record.implicit:
+    if record and (record.active or not record.implicit):
         raise LabctlError(
             f"the sandboxes of {name} have their certificates and passwords from it",
             f"`labctl class destroy {name}` forgets the class with all that is theirs",

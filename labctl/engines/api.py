@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,8 @@ from labctl.errors import LabctlError
 
 VERSION = "v1.41"  # Docker 20.10, the oldest that labs run on; newer engines speak it too
 _TIMEOUT = 300.0  # seconds for one answer: an exec answers when its command ends
+_MOST = 64 * 2**20  # bytes of one answer
+_SAID = 8 * 2**20  # bytes of what a machine says
 _DEFAULT = "unix:///var/run/docker.sock"
 
 
@@ -38,8 +41,21 @@ class Finished:
     output: str
 
 
-def call(method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
-    """One call; the body of its answer. EngineUnreachable or ApiError."""
+class Unbounded(ApiError):
+    """An answer that was longer than it may be, or did not end in time."""
+
+
+def call(
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None = None,
+    seconds: float = _TIMEOUT,
+    limit: int = _MOST,
+) -> bytes:
+    """One call; the body of its answer. EngineUnreachable or ApiError.
+
+    Unbounded where it has not ended after so many seconds or bytes, whoever feeds it.
+    """
     content = b"" if body is None else json.dumps(body).encode()
     # HTTP/1.0: the answer comes as it is and ends with the connection (RFC 1945 section 7.2.2)
     head = (
@@ -49,13 +65,33 @@ def call(method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes
     try:
         with _connected() as connection:
             connection.sendall(head.encode() + content)
-            answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+            answer = b"".join(_parts(connection, seconds, limit))
     except OSError as error:
         raise EngineUnreachable(error.strerror or str(error)) from error
     status, data = _parsed(answer)
     if status >= 400:
         raise ApiError(_message(data))
     return data
+
+
+def _parts(connection: socket.socket, seconds: float, limit: int) -> Iterator[bytes]:
+    """What comes until the other side ends it. Unbounded: all of it took too long, or too much."""
+    deadline = time.monotonic() + seconds
+    while True:
+        left = deadline - time.monotonic()
+        connection.settimeout(max(left, 0.001))
+        try:
+            data = connection.recv(1 << 16) if left > 0 else None
+        except TimeoutError:
+            data = None
+        if data is None:
+            raise Unbounded(f"no end of the answer within {seconds:g} s")
+        limit -= len(data)
+        if limit < 0:
+            raise Unbounded("the answer is too long")
+        if not data:
+            return
+        yield data
 
 
 def inspected(container: str) -> dict[str, Any]:
@@ -73,17 +109,19 @@ def log_lines(container: str, seconds: float) -> Iterator[str]:
     """
     ended = inspected(container)["State"]["FinishedAt"]
     query = urlencode({"stdout": 1, "follow": 1, "since": _unix(ended)})
-    with contextlib.suppress(TimeoutError), _connected() as connection:
-        connection.settimeout(seconds)
+    with contextlib.suppress(TimeoutError, Unbounded), _connected() as connection:
         path = f"/{VERSION}/containers/{container}/logs?{query}"
         connection.sendall(f"GET {path} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
-        stream = connection.makefile("rb")
-        while stream.readline().strip():
-            pass  # the head of the answer
-        while len(head := stream.read(8)) == 8:
-            yield from (
-                stream.read(int.from_bytes(head[4:], "big")).decode(errors="replace").splitlines()
-            )
+        stream = bytearray()
+        in_head = True
+        for part in _parts(connection, seconds, _SAID):
+            stream += part
+            if in_head and (end := stream.find(b"\r\n\r\n")) >= 0:
+                in_head = False
+                del stream[: end + 4]
+            while not in_head and len(stream) >= 8 + (n := int.from_bytes(stream[4:8], "big")):
+                yield from stream[8 : 8 + n].decode(errors="replace").splitlines()
+                del stream[: 8 + n]
 
 
 def said(container: str, since: float) -> Iterator[str]:
@@ -171,18 +209,25 @@ def image_references() -> frozenset[str]:
 
 
 def exec_in(
-    container: str, command: Sequence[str], user: str = "root", privileged: bool = False
+    container: str,
+    command: Sequence[str],
+    user: str = "root",
+    privileged: bool = False,
+    seconds: float = _TIMEOUT,
+    limit: int = _SAID,
 ) -> Finished:
     """Run a command in a container and wait for its end; ``privileged`` only to look.
 
     (Engine API: POST /containers/{id}/exec, POST /exec/{id}/start, GET /exec/{id}/json.)
-    Status 255 with the engine's words where it cannot be run.
+    Status 255 with the engine's words where it cannot be run, or with ours where it says too much
+    or does not end in time: its machine's trouble, not the engine's.
     """
     wanted = {"Cmd": list(command), "User": user, "AttachStdout": True, "AttachStderr": True}
     wanted |= {"Privileged": True} if privileged else {}
     try:
         exec_id = json.loads(call("POST", f"/containers/{container}/exec", wanted))["Id"]
-        stream = call("POST", f"/exec/{exec_id}/start", {"Detach": False, "Tty": False})
+        how = {"Detach": False, "Tty": False}
+        stream = call("POST", f"/exec/{exec_id}/start", how, seconds, limit)
         status = json.loads(call("GET", f"/exec/{exec_id}/json"))["ExitCode"]
     except ApiError as error:
         return Finished(255, str(error))

@@ -23,11 +23,13 @@ from labctl.host.addresses import SubnetTaken
 from labctl.parallel import each
 from labctl.plan import Observation, SeenMachine
 from labctl.render.compose import LABEL, LIMITS, limits_from, project
+from labctl.spec.problems import printable, shown
 
 if TYPE_CHECKING:
     import docker
 
 _SETTLE_SECONDS = 20.0
+_LOOK_SECONDS = 60.0  # for what a machine says of itself
 _LOOK_AGAIN = 0.3  # seconds between two looks at containers that are being started or stopped
 _READY = "labctl: ready "
 _NOT_READY = "labctl: not ready: "
@@ -94,15 +96,18 @@ class Engine:
         )
         if not running:
             return seen
-        finished = api.exec_in(container["Id"], [f"{_SCRIPTS}/observe"])
+        finished = api.exec_in(container["Id"], [f"{_SCRIPTS}/observe"], seconds=_LOOK_SECONDS)
         if finished.status != 0:
             said = finished.output.strip().splitlines()
-            return replace(seen, trouble=said[-1] if said else "it says nothing of itself")
+            return replace(
+                seen, trouble=shown(said[-1], 200) if said else "it says nothing of itself"
+            )
         return _told(seen, finished.output)
 
     def ask_ready(self, container: str, seconds: int) -> Finished:
         """Ask a running machine until its daemons answer: status 0, or 1 and who does not."""
-        return api.exec_in(container, [f"{_SCRIPTS}/ready", str(seconds)])
+        command = [f"{_SCRIPTS}/ready", str(seconds)]
+        return api.exec_in(container, command, seconds=seconds + 30.0)
 
     def hear_ready(self, container: str, seconds: int) -> Finished:
         """Listen until a machine that has just started says in its log that its daemons answer.
@@ -131,8 +136,9 @@ class Engine:
 
 
 def _told(seen: SeenMachine, output: str) -> SeenMachine:
-    """What the machine's ``observe`` script said."""
-    generation, manifest, drift, ready = [*output.split("\f\n"), "", "", ""][:4]
+    """What the machine's ``observe`` script said, with nothing that a terminal would obey."""
+    parts = ["\n".join(map(_harmless, part.split("\n"))) for part in output.split("\f\n")]
+    generation, manifest, drift, ready = [*parts, "", "", ""][:4]
     lines = {line.split(" ", 4)[4]: line for line in manifest.splitlines() if line.count(" ") > 3}
     return replace(
         seen,
@@ -143,9 +149,14 @@ def _told(seen: SeenMachine, output: str) -> SeenMachine:
     )
 
 
+def _harmless(line: str) -> str:
+    """A line printable but for its tabs, which part its words."""
+    return "\t".join(map(printable, line.split("\t")))
+
+
 def _pair(line: str) -> tuple[str, str]:
     name, _, said = line.partition("\t")
-    return name, said
+    return name, printable(said)
 
 
 def definitions(compose: bytes) -> dict[str, str]:

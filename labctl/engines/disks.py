@@ -84,7 +84,7 @@ done
 # $1 where the devices' names are, $2 a disk whose image goes too; a device in use goes when its
 # file system is unmounted
 _DETACH = """
-for image in /disks/${2:-*}.img; do
+for image in /disks/*/${2:-*}.img; do
     [ -e "$image" ] || continue
     for loop in $(losetup --noheadings --output NAME --associated "$image"); do
         losetup --detach "$loop"
@@ -107,7 +107,7 @@ done
 """
 
 
-def _home(lab: str) -> str:
+def home(lab: str) -> str:
     """The engine's volume that holds the images of a lab's disks."""
     return f"{project(lab)}_disks"
 
@@ -144,8 +144,8 @@ def attach(disks: Iterable[Disk]) -> None:
         return
     labs = sorted({disk.lab for disk in wanted})
     for lab in labs:
-        api.call("POST", "/volumes/create", {"Name": _home(lab), "Labels": _labels(lab)})
-    homes = [f"{_home(lab)}:/disks/{lab}" for lab in labs]
+        api.call("POST", "/volumes/create", {"Name": home(lab), "Labels": _labels(lab)})
+    homes = [f"{home(lab)}:/disks/{lab}" for lab in labs]
     places = ("/dev:/dev", f"{seeds.HOME}:/seeds", *homes)
     helper = Helper(tools(), volumes=places, devices=seeds.LOOPS)
     words = [word for disk in wanted for word in disk.words]
@@ -174,8 +174,13 @@ def _attached(disk: Disk) -> bool:
 
 def detach(lab: str) -> None:
     """Give a lab's loop devices back, those that are mounted when they no longer are."""
-    if exists(lab):
-        _helper(lab).run(_DETACH, _DEVICES)
+    detach_all([lab])
+
+
+def detach_all(labs: Iterable[str]) -> None:
+    """The same for many labs, by one helper."""
+    if found := [lab for lab in labs if exists(lab)]:
+        _helper(*found).run(_DETACH, _DEVICES)
 
 
 def names(lab: str) -> list[str]:
@@ -200,11 +205,12 @@ def drop(lab: str, volumes: Iterable[str]) -> None:
 
 def exists(lab: str) -> bool:
     """Whether a lab has disks."""
-    return _inspected(_home(lab)) is not None
+    return _inspected(home(lab)) is not None
 
 
-def _helper(lab: str) -> Helper:
-    return Helper(tools(), volumes=("/dev:/dev", f"{_home(lab)}:/disks"), devices=seeds.LOOPS)
+def _helper(*labs: str) -> Helper:
+    homes = (f"{home(lab)}:/disks/{lab}" for lab in labs)
+    return Helper(tools(), volumes=("/dev:/dev", *homes), devices=seeds.LOOPS)
 
 
 def check(lab: str, volumes: Iterable[Volume]) -> None:

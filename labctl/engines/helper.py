@@ -1,12 +1,17 @@
 """Short-lived containers that do on the host, for a machine, what the machine itself may not.
 
 A fixed program with arguments, no network but the one that is named, no capability but those
-that are named; gone when it ends.
+that are named, on a read-only root, with little memory and few processes; gone when it ends, and
+ended by itself where whoever has started it no longer can. What it reads may be a student's.
 """
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import subprocess
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -16,6 +21,11 @@ from labctl.errors import LabctlError
 
 TOOLS = frozenset({"e2fsprogs", "iproute2", "mount", "nftables"})
 _PATIENCE = 600.0  # seconds: the archive of a large disk takes a while
+_LIMITS = (
+    "--read-only", "--tmpfs=/tmp:size=128m", "--tmpfs=/run:size=8m", "--pids-limit=256",
+    "--memory=512m", "--memory-swap=512m", "--cpus=1", "--log-driver=none",
+)  # fmt: skip
+_NAME = f"{PREFIX}-helper-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +42,20 @@ class Helper:
     volumes: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     interpreter: str = "/bin/sh"
+    scratch: str = ""  # a directory that it may write, besides /tmp
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """The command line that runs a shell program with arguments."""
         words = ["docker", "run", "--rm", "--interactive", "--pull=never", "--cap-drop=ALL"]
         words += ["--security-opt=no-new-privileges", f"--label={PREFIX}.helper=yes"]
-        words += [f"--network={self.network}", f"--entrypoint={self.interpreter}"]
+        words += [f"--name={_NAME}{secrets.token_hex(6)}", *_LIMITS]
+        words += [f"--network={self.network}", "--entrypoint=/usr/bin/timeout"]
+        words += [f"--tmpfs={self.scratch}:size=16m"] if self.scratch else []
         words += [f"--cap-add={name}" for name in self.capabilities]
         words += [f"--volume={volume}" for volume in self.volumes]
         words += [f"--device-cgroup-rule={rule}" for rule in self.devices]
-        return [*words, self.image, "-euc", program, "helper", *arguments]
+        lasting = ["--signal=KILL", f"{_PATIENCE:.0f}", self.interpreter]
+        return [*words, self.image, *lasting, "-euc", program, "helper", *arguments]
 
     def run(
         self, program: str, *arguments: str, source: IO[bytes] | None = None,
@@ -51,21 +65,54 @@ class Helper:
 
         It reads ``source`` and writes to ``target``, where these are given.
         """
+        command = self.command(program, *arguments)
         try:
-            done = subprocess.run(
-                self.command(program, *arguments),
-                stdin=source or subprocess.DEVNULL,
-                stdout=target or subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                timeout=_PATIENCE,
-                check=False,
-            )
+            with ending(command):
+                done = subprocess.run(
+                    command,
+                    stdin=source or subprocess.DEVNULL,
+                    stdout=target or subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    timeout=_PATIENCE,
+                    check=False,
+                )
         except subprocess.TimeoutExpired:
             raise LabctlError(f"it did not end within {_PATIENCE:.0f} s") from None
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip().splitlines()
             raise LabctlError(said[-1] if said else f"it ended with {done.returncode}")
         return (done.stdout or b"").decode(errors="replace")
+
+
+@contextlib.contextmanager
+def ending(command: Sequence[str]) -> Iterator[Sequence[str]]:
+    """While a helper's command runs; the helper is gone afterwards where that did not end well."""
+    try:
+        yield command
+    except BaseException:
+        end(command)
+        raise
+
+
+def end(command: Sequence[str]) -> None:
+    """Remove the helper that a command has started, where it is still there."""
+    name = next(word for word in command if word.startswith("--name="))
+    with contextlib.suppress(api.ApiError):
+        api.call("DELETE", f"/containers/{name.removeprefix('--name=')}?force=1")
+
+
+def left() -> tuple[str, ...]:
+    """Helpers, by their containers, that are older than any helper lasts: whoever's they were."""
+    oldest = time.time() - 2 * _PATIENCE
+    found = api.containers([f"{PREFIX}.helper=yes"])
+    return tuple(one["Id"] for one in found if one["Created"] < oldest)
+
+
+def remove(containers: Sequence[str]) -> None:
+    """Remove helpers that are left."""
+    for container in containers:
+        with contextlib.suppress(api.ApiError):  # it has just gone
+            api.call("DELETE", f"/containers/{container}?force=1")
 
 
 def tools() -> str:

@@ -12,11 +12,14 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.render.tree import Entry, Files, Tree, archive, generation
+
+_HELD = threading.local()  # the directories that a thread has locked, by descriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +48,33 @@ class State:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Work on the lab alone: another labctl that does waits here."""
+        """Work on the lab alone: another labctl that does waits here.
+
+        Who has it already goes on: several steps can be one for all others.
+        """
+        held: dict[Path, int] = _HELD.__dict__.setdefault("directories", {})
+        before = held.get(self.directory)
+        if before is not None and self._is(before):
+            yield
+            return
+        with self._locked() as descriptor:
+            held[self.directory] = descriptor
+            try:
+                yield
+            finally:
+                held.pop(self.directory)
+                if before is not None:  # of the directory that was there before
+                    held[self.directory] = before
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[int]:
         while True:
             self.prepare()
             descriptor = os.open(self.directory, os.O_RDONLY)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 if self._is(descriptor):
-                    yield
+                    yield descriptor
                     return
             finally:
                 os.close(descriptor)

@@ -65,6 +65,10 @@ class Exercise:
         """Whether it can be done on a platform."""
         return not self.platforms or platform in self.platforms
 
+    def begins(self, platform: PlatformName) -> bool:
+        """Whether something has to be prepared on machines before it can be done there."""
+        return self.fits(platform) and bool(self.setup.machines) and not self.setup.lab
+
 
 def exercises(folder: Path, machines: Collection[str] = ()) -> tuple[Exercise, ...]:
     """The exercises of the lab in ``folder``, by name; none where it has no such folder.

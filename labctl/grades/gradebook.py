@@ -104,7 +104,8 @@ def made(
 def _grade(column: Column, runs: Sequence[Run], which: Which) -> Grade:
     """The attempt that counts; of several equally good ones the first."""
     own = [run for run in runs if not run.target]
-    tried = [(group, run) for run in own for group in run.groups if group.name == column.name]
+    groups = ((group, run) for run in own for group in run.groups if group.begun)
+    tried = [(group, run) for group, run in groups if group.name == column.name]
     if not tried:
         return Grade()
     group, run = tried[-1] if which == "last" else max(tried, key=lambda one: one[0].points)

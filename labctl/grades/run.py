@@ -10,6 +10,8 @@ from labctl.checks.expect import visible
 from labctl.checks.runner import Result
 from labctl.exercises.exercise_file import anchor
 
+BEGUN = "the exercise is begun"  # what checks need that are asked of nobody before
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -63,6 +65,11 @@ class Group:
     name: str
     title: str
     records: tuple[Record, ...]
+
+    @property
+    def begun(self) -> bool:
+        """Whether its checks were asked, and not left for later."""
+        return not any(BEGUN in record.unmet for record in self.records)
 
     @property
     def points(self) -> int:

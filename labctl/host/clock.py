@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from labctl.host.doctor import Finding
 
 EVERY = 5 * 60
+_UNITS = "~/.config/systemd/user"
 _LATE = 3 * EVERY
 
 
@@ -33,8 +34,16 @@ def mend(command: str, systemd: bool) -> str:
     """The command that has the clock tick every five minutes."""
     if systemd:
         # a timer of the user's own; without lingering it would end with the last login
-        timer = "systemd-run --user --unit=labctl-tick --on-calendar='*:0/5' --"
-        return f"loginctl enable-linger; {timer} {command}"
+        escaped = command.replace("%", "%%").replace("$", "$$")  # systemd.service(5)
+        service = ["[Service]", "Type=oneshot", f"ExecStart=/usr/bin/env {escaped}"]
+        timer = ["[Timer]", "OnStartupSec=1min", "OnCalendar=*:0/5"]
+        timer += ["[Install]", "WantedBy=timers.target"]
+        write = "printf '%s\\n'"
+        return (
+            f"mkdir -p {_UNITS}; {write} {shlex.join(service)} >{_UNITS}/labctl-tick.service;"
+            f" {write} {shlex.join(timer)} >{_UNITS}/labctl-tick.timer;"
+            " loginctl enable-linger; systemctl --user enable --now labctl-tick.timer"
+        )
     line = shlex.quote(f"*/5 * * * * {command}")
     return f"(crontab -l 2>/dev/null; echo {line}) | crontab -"
 

@@ -67,6 +67,7 @@ class Facts:
     programs: frozenset[str] = frozenset()
     mirror: str = ""
     base_built: bool = False
+    doors_on_disk: str = ""  # the directory of doors, where it is not in memory
 
 
 def diagnose(facts: Facts, needed: frozenset[str] = CAPABILITIES) -> tuple[Finding, ...]:
@@ -82,6 +83,7 @@ def diagnose(facts: Facts, needed: frozenset[str] = CAPABILITIES) -> tuple[Findi
         _addresses,
         _disk,
         _memory,
+        _doors,
         _names,
         _trust,
         _base,
@@ -205,6 +207,12 @@ def _room(
     else:
         state: Literal["warn", "fail"] = "fail" if free < least else "warn"
         yield Finding(name, state, f"{what}; lab1 wants {enough / GIB:.0f}", mend)
+
+
+def _doors(seen: Facts) -> Iterable[Finding]:
+    if seen.doors_on_disk:
+        what = f"{seen.doors_on_disk} is on a disk, which a student can fill through their door"
+        yield Finding("doors", "warn", what, "name one on a tmpfs by HOSTING_LABCTL_DOORS")
 
 
 def _names(facts: Facts) -> Iterable[Finding]:

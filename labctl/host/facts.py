@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from labctl import doors
 from labctl.engines import EngineUnreachable, base_image, connect, images
 from labctl.engines.dockerfile import base_reference, own_recipe
 from labctl.host import holders
@@ -57,6 +58,7 @@ def observe(ports: Iterable[int] = (80, 443)) -> Facts:
     containers = client.api.containers() if client else []
     networks = client.api.networks() if client else []
     seen = holders.listeners()
+    place = doors.home()
     return Facts(
         engine=str(info.get("ServerVersion", "")),
         trouble=trouble,
@@ -68,6 +70,7 @@ def observe(ports: Iterable[int] = (80, 443)) -> Facts:
         routes=tuple(routes_of_others(_read(PROC / "net" / "route"), networks)),
         disk=free_disk(str(info.get("DockerRootDir", ""))),
         memory=available_memory(_read(PROC / "meminfo")),
+        doors_on_disk="" if in_memory(place, _read(PROC / "mounts")) else str(place),
         resolves_localhost=_resolves(NAME),
         programs=frozenset(name for name in PROGRAMS if shutil.which(name)),
         mirror=_mirror(),
@@ -125,6 +128,12 @@ def free_disk(place: str) -> int | None:
     above = (Path(place), *Path(place).parents) if place else ()
     there = next((path for path in above if os.access(path, os.F_OK)), None)
     return shutil.disk_usage(there).free if there else None
+
+
+def in_memory(place: Path, mounts: str) -> bool:
+    """Whether a directory is, or would be made, on a tmpfs (proc(5): /proc/mounts)."""
+    kinds = {line.split()[1]: line.split()[2] for line in mounts.splitlines()}
+    return next(kinds[str(p)] for p in (place, *place.parents) if str(p) in kinds) == "tmpfs"
 
 
 def available_memory(meminfo: str) -> int | None:

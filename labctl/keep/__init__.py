@@ -72,9 +72,11 @@ def secrets(lab: Lab, wants: Iterable[Want]) -> Mapping[str, str]:
 
 
 def secrets_of_seats(
-    group: str, ids: Iterable[str], wants: Iterable[Want]
+    group: str, turns: Mapping[str, int], wants: Iterable[Want]
 ) -> Mapping[str, Mapping[str, str]]:
     """What each student's sandbox has as its passwords and tokens: id → name of the want → value.
+
+    ``turns`` are how many other people had each of these ids before.
 
     Nothing is made, and there is nothing where no sandbox of the class was ever up.
     """
@@ -82,7 +84,7 @@ def secrets_of_seats(
     if kept is None:
         return {}
     wanted, key = tuple(wants), bytes.fromhex(kept)
-    own = {student: derived.of_seat(key, student) for student in ids}
+    own = {student: derived.of_seat(key, student, turn) for student, turn in turns.items()}
     return {
         student: {want.name: derived.derive(secret, want) for want in wanted}
         for student, secret in own.items()
@@ -112,7 +114,7 @@ def _above(seat: Seat, offers: Iterable[Offer], now: datetime, write: bool) -> _
         secret, _ = derived.kept(kept)
     accounts = [offer.account for offer in offers if offer.account]
     passwords = {want.name: derived.derive(secret, want) for want in accounts}
-    return _Above(authority.root, derived.of_seat(secret, seat.id), passwords)
+    return _Above(authority.root, derived.of_seat(secret, seat.id, seat.turn), passwords)
 
 
 def authority(directory: Path) -> Authority | None:

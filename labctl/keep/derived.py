@@ -42,9 +42,13 @@ def kept(files: Files) -> tuple[bytes, list[str]]:
     return bytes.fromhex(found), [notice]
 
 
-def of_seat(secret: bytes, student: str) -> bytes:
-    """The secret of one student's sandbox, from that of the class (RFC 2104)."""
-    return hmac.digest(secret, f"sandbox\0{student}".encode(), "sha256")
+def of_seat(secret: bytes, student: str, turn: int = 0) -> bytes:
+    """The secret of one student's sandbox, from that of the class (RFC 2104).
+
+    ``turn`` is how many other people had that id before.
+    """
+    again = f"\0{turn}" if turn else ""
+    return hmac.digest(secret, f"sandbox\0{student}{again}".encode(), "sha256")
 
 
 def derive(secret: bytes, want: Want) -> str:

@@ -29,6 +29,7 @@ def environment() -> jinja2.Environment:
     )
     env.filters["rendered"] = text
     env.filters["nginx"] = nginx_quoted
+    env.filters["nginx_key"] = nginx_key
     env.filters["comment"] = comment
     return env
 
@@ -60,6 +61,14 @@ def nginx_quoted(value: str) -> str:
     if "$" in value or any(c < " " for c in value):
         raise ValueError(f"{value!r} cannot be a plain value in nginx")
     return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
+
+
+def nginx_key(value: str) -> str:
+    """A plain key of an nginx map: none is a word of the map's own, as ``include`` or ``default``.
+
+    (ngx_http_map_module: such a value is preceded by a backslash, as any other may be.)
+    """
+    return nginx_quoted("\\" + value)
 
 
 def comment(value: str) -> str:

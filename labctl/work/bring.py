@@ -151,7 +151,8 @@ def _bring_up_once(
         _drop_data(planned)
     execute(planned.session, planned.plan, engine, report)
     wait_for_rest(planned, engine, report)
-    if planned.session.settings.edge:
+    session = planned.session
+    if session.settings.edge or (session.lab.door and edge.is_interrupted(engine)):
         edge.ensure(report)
     return planned
 

@@ -12,6 +12,7 @@ from labctl import keep
 from labctl.checks import variables
 from labctl.classes import registry
 from labctl.classes.record import ClassRecord, Place
+from labctl.classes.roster import as_id
 from labctl.errors import LabctlError
 from labctl.grades import gradebook, leaks, store
 from labctl.grades.gradebook import Column, Gradebook, Which
@@ -83,7 +84,7 @@ def check_class(name: str, asked: Asked, only: str, at_once: int, report: Report
 def chosen(record: ClassRecord, only: str) -> tuple[Place, ...]:
     """The places of a class that ``only`` names, with commas between; all where it is empty."""
     places = {place.id: place for place in record.active}
-    ids = [word.strip() for word in only.split(",") if word.strip()] or list(places)
+    ids = [as_id(word.strip()) for word in only.split(",") if word.strip()] or list(places)
     for student in ids:
         if student not in places:
             hint = nearest(student, places)
@@ -121,8 +122,8 @@ def _known(record: ClassRecord, session: Session) -> Known:
     for exercise in exercises_of(session):
         asked += [checks.made(spec, session.lab, exercise.name) for spec in exercise.checks]
     wanted += variables.wants(asked)
-    ids = [place.id for place in record.seats]
-    values = keep.secrets_of_seats(record.name, ids, wanted)
+    turns = {place.id: place.turn for place in record.seats}
+    values = keep.secrets_of_seats(record.name, turns, wanted)
     names = {want.name: _shown(want) for want in wanted}
     return Known({
         student: {names[want]: value for want, value in own.items()}

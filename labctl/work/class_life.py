@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,23 +17,20 @@ from dataclasses import dataclass
 from labctl.checks import bounded
 from labctl.classes import life, registry
 from labctl.classes.record import ClassRecord, Place
+from labctl.engines.state import State
 from labctl.errors import LabctlError
 from labctl.render.compose import LABEL
 from labctl.sandbox import VISITOR
-from labctl.work import class_work, classes
+from labctl.work import class_boot, class_work, classes
+from labctl.work.activity import activity
 from labctl.work.class_end import hub_down, put_away_one
 from labctl.work.class_many import Report
 from labctl.work.class_work import Container
+from labctl.work.session import state_directory
 
-TICKED = "ticked"  # when the last tick came to its end
+TICKED = "ticked"  # when the last tick that came to its end began
 _LOCK = "tick.lock"
 _SECONDS = 10.0
-_CONNECTED = "01"  # proc_net_tcp: TCP_ESTABLISHED
-_LOOK = "cat /proc/net/tcp /proc/net/tcp6 /proc/[0-9]*/comm 2>/dev/null"
-# a request in the front's log (labctl's own question apart), a login in that of the SSH server
-_USED = re.compile(
-    rb'^\S+ (?!ready\.invalid )\S+ "[^"\n]*" [0-9]{3} |^Accepted publickey ', re.MULTILINE
-)
 _LOOKED_AT = 1 << 20
 
 
@@ -54,28 +50,33 @@ class Busy(LabctlError):
 def tick(report: Report, now: Callable[[], float] = time.time) -> tuple[Deed, ...]:
     """See who is there, warn, archive; what was done. Busy where another tick is at work."""
     with _alone():
-        up = class_work.by_lab()
-        since = last()
-        deeds: list[Deed] = []
+        began = now()
+        deeds = _after_a_start(report)
         for record in limited():
-            deeds += _of_class(record, up, since, now, report)
-        (registry.home() / TICKED).write_text(str(int(now())))
+            deeds += _of_class(record, now, report)
+        (registry.home() / TICKED).write_text(str(int(began)))
     return tuple(deeds)
 
 
-def _of_class(
-    record: ClassRecord,
-    up: Mapping[str, Sequence[Container]],
-    since: int,
-    now: Callable[[], float],
-    report: Report,
-) -> list[Deed]:
+def _after_a_start(report: Report) -> list[Deed]:
+    """Bring back what was up, at the first tick since the host was started."""
+    if last() >= class_boot.started():
+        return []
+    return [
+        Deed(f"{group}-{one.id}" if group and not one.shared else one.id, one.done, one.trouble)
+        for group, one in class_boot.bring_back(report)
+    ]
+
+
+def _of_class(record: ClassRecord, now: Callable[[], float], report: Report) -> list[Deed]:
     """What is due for the sandboxes of a class, and for what they share once none is left."""
+    classes.at_home(record)
+    up, seen = class_work.by_lab(), activity()
     deeds: list[Deed] = []
     for place in record.active:
         containers = up.get(record.sandbox(place.id), ())
         if class_work.is_up(containers):
-            deeds += _one(record, place, containers, since, now, report)
+            deeds += _one(_Subject(record.name, place.id), containers, seen, now, report)
     if deeds:
         hub_down(record)
     return deeds
@@ -111,57 +112,65 @@ def _alone() -> Iterator[None]:
         os.close(descriptor)
 
 
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """Whose sandbox a tick looks at."""
+
+    group: str
+    id: str
+
+    def today(self, seen: Mapping[str, float]) -> tuple[ClassRecord, Place] | None:
+        """The class and the place as they are now, with when somebody was last seen there.
+
+        None where that place is no longer on the roster.
+        """
+
+        def look(record: ClassRecord) -> ClassRecord:
+            place, at = record.place(self.id), int(seen.get(record.sandbox(self.id), 0))
+            return record.with_place(life.used(place, at)) if place else record
+
+        record = registry.change(self.group, look) if registry.find(self.group) else None
+        place = record.place(self.id) if record else None
+        return (record, place) if record and place in record.active and place else None
+
+
 def _one(
-    record: ClassRecord,
-    place: Place,
+    who: _Subject,
     containers: Sequence[Container],
-    since: int,
+    seen: Mapping[str, float],
     now: Callable[[], float],
     report: Report,
 ) -> Iterator[Deed]:
     """What is due for one sandbox that is up; its trouble is nobody else's."""
-    sandbox = record.sandbox(place.id)
+    sandbox = f"{who.group}-{who.id}"
     try:
-        if record.idle and in_use(containers, since):
-            changed = registry.change_place(
-                record.name, place.id, lambda one: life.used(one, int(now()))
-            )
-            record, place = changed, changed.place(place.id) or place
+        before = who.today({})
+        found = who.today(seen)
+        if before is None or found is None:
+            return
+        record, place = found
+        if place.used > before[1].used:
             yield Deed(sandbox, "used")
         what = life.step(record, place, int(now()))
         if what == "end":
-            classes.at_home(record)
-            yield Deed(sandbox, put_away_one(record, place, report))
+            if done := _ended(who, now, report):
+                yield Deed(sandbox, done)
         elif said := announce(record, place, containers, what == "warn"):
             yield Deed(sandbox, said)
     except LabctlError as error:
         yield Deed(sandbox, "", str(error))
 
 
-def in_use(containers: Sequence[Container], since: int) -> bool:
-    """Whether somebody is in a sandbox now, or was there since a time."""
-    mine = [one["Id"] for one in containers if one["State"] == "running"]
-    return any(_connected(one) or _was_there(one, since) for one in mine)
+def _ended(who: _Subject, now: Callable[[], float], report: Report) -> str:
+    """Archive a sandbox unless it was given more time, or used, while others were; what was done.
 
-
-def _connected(container: str) -> bool:
-    """Whether somebody is logged in by SSH, or a program of the machine has a connection open.
-
-    What comes through the door is in no table of the machine's own network; but a WebSocket, or
-    a request that is being answered, is a connection from the front to the application.
+    Nobody else works on it from the last look to its end.
     """
-    ran = _run(["docker", "exec", container, "/bin/sh", "-c", _LOOK])
-    rows = (line.split() for line in ran.decode(errors="replace").splitlines())
-    return any(
-        (len(row) == 1 and row[0].startswith("sshd")) or (len(row) > 3 and row[3] == _CONNECTED)
-        for row in rows
-    )
-
-
-def _was_there(container: str, since: int) -> bool:
-    """Whether the log tells of a request or a login since a time."""
-    ran = _run(["docker", "logs", f"--since={since}", "--tail=2000", container])
-    return bool(_USED.search(ran))
+    with State(state_directory(f"{who.group}-{who.id}")).locked():
+        found = who.today(activity())
+        if found is None or life.step(*found, int(now())) != "end":
+            return ""
+        return put_away_one(*found, report)
 
 
 def _run(command: Sequence[str]) -> bytes:

@@ -18,12 +18,16 @@ Work = Callable[[Place], str]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one sandbox: a word or two, or the trouble; ``seconds`` that it took."""
+    """What became of one sandbox: a word or two, or the trouble; ``seconds`` that it took.
+
+    That of what a class shares is ``shared``; its ``id`` is the class's name.
+    """
 
     id: str
     done: str = ""
     trouble: str = ""
     seconds: float = 0.0
+    shared: bool = False
 
 
 def jobs_for_host() -> int:

@@ -7,10 +7,12 @@ from functools import partial
 
 from labctl.classes import registry
 from labctl.classes.record import ClassRecord, Place
+from labctl.work import class_snapshots, seats
 from labctl.work.class_end import put_away_one
 from labctl.work.class_many import Outcome, Report, at_a_time, jobs_for_host
 from labctl.work.class_up import edge_told
 from labctl.work.classes import RosterChange, at_home
+from labctl.work.takedown import take_down
 
 
 def carry_out(change: RosterChange, jobs: int, report: Report) -> tuple[Outcome, ...]:
@@ -20,12 +22,24 @@ def carry_out(change: RosterChange, jobs: int, report: Report) -> tuple[Outcome,
     """
     record = change.record
     at_home(record)
+    for one in change.successors:  # before anything of theirs is made
+        _forget(record, one.id)
     if change.added or change.updated:
         record = registry.enrol(record.name, (*change.added, *change.updated))
     going = [place for place in record.seats if place.id in change.removed]
     outcomes = at_a_time(going, jobs or jobs_for_host(), partial(_removed, record, report), report)
     edge_told(report)
     return outcomes
+
+
+def _forget(record: ClassRecord, student: str) -> None:
+    """Remove what is kept of one who was removed, but for the archives, before the id is another's.
+
+    LabctlError where something stays.
+    """
+    take_down(record.sandbox(student), keep_data=False, purge=True)
+    seats.dismiss(record.sandbox(student), purge=True)
+    class_snapshots.forget(record, student)
 
 
 def _removed(record: ClassRecord, report: Report, place: Place) -> str:

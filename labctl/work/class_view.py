@@ -67,7 +67,7 @@ def _standing(
 def _state(place: Place, containers: Sequence[class_work.Container]) -> str:
     mine = [one for one in containers if one["Labels"].get(f"{LABEL}.machine") != VISITOR]
     running = sum(one["State"] == "running" for one in mine)
-    if running:
+    if class_work.is_up(mine):
         return "up" if running == len(mine) else "partly up"
     return "down" if place.state == "active" else place.state
 

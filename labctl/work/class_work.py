@@ -16,8 +16,7 @@ import tarfile
 import tempfile
 import threading
 import time
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,15 +25,14 @@ from typing import IO, Any
 from labctl.checks import bounded
 from labctl.classes import registry
 from labctl.classes.record import ClassRecord
-from labctl.engines import api
+from labctl.engines import api, helper
 from labctl.engines.compose import Engine
 from labctl.engines.helper import Helper
 from labctl.errors import LabctlError
 from labctl.keep.files import explained
 from labctl.render.compose import LABEL
-from labctl.spec.problems import shown
-from labctl.work import limiting
-from labctl.work.execute import Report, running, wait
+from labctl.work import begun, limiting
+from labctl.work.execute import running
 from labctl.work.provider_snapshots import standing_still
 from labctl.work.session import Session
 
@@ -43,8 +41,8 @@ MOST = 2 * 2**30  # bytes that one machine may hand over
 ABOUT = "about.json"
 ARCHIVES = "archive"
 _CHUNK = 1 << 20
-_SAID = 1 << 16
 Container = Mapping[str, Any]
+_ENDED = ("created", "exited", "dead")
 NOTICE = "/etc/profile.d/labctl-notice.sh"
 
 # Lists what is on a machine's volumes, which are mounted below /m ($@), and neither in its image
@@ -52,11 +50,15 @@ NOTICE = "/etc/profile.d/labctl-notice.sh"
 # student can change runs there, and it may read what is not root's.
 _LIST = r"""
 state=/m/var/lib/labctl
-born=$state/born
-[ -e "$born" ] || born=$state/generation
+born=$state/born manifest=$state/manifest
 cd /tmp
-sed -E 's/^([0-9a-f]+) .*/\1/' "$state/manifest" >sums
-sed -E 's/^([^ ]+ ){4}//' "$state/manifest" | xargs -r -d '\n' realpath -m -- >paths
+[ -f "$born" ] || born=$state/generation
+# who breaks these has all of their disks kept
+[ -f "$born" ] || { born=/tmp/born && touch -d @0 "$born"; }
+[ -f "$manifest" ] && [ ! -L "$manifest" ] || { manifest=/tmp/manifest && : >"$manifest"; }
+timeout 10 head -c 4194304 "$manifest" >lines
+sed -E 's/^([0-9a-f]+) .*/\1/' lines >sums
+sed -E 's/^([^ ]+ ){4}//' lines | xargs -r -d '\n' realpath -m -- >paths
 paste -d ' ' sums paths | sed -E 's|^([0-9a-f]+) |\1  /m|' >check
 { timeout 60 sha256sum --check check 2>/dev/null || true; } | sed -n 's/: OK$//p' >same
 while IFS= read -r path; do
@@ -85,10 +87,6 @@ tar -cpf - --sparse --transform='flags=r;s|^tmp/gone|.gone|;s|^m/||' -C / tmp/go
     --no-recursion --null --files-from=list
 """
 )
-_PUT = r"""
-tar -C /m -xpf -
-while IFS= read -r path; do rm -f -- "/m$path"; done </m/.gone
-"""
 _CAPABILITIES = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID")
 
 
@@ -98,6 +96,12 @@ def own_machines(session: Session, engine: Engine) -> dict[str, str]:
     return {name: up[name] for name in _own(session) if name in up}
 
 
+def made(session: Session) -> dict[str, Container]:
+    """The containers of a sandbox's own machines, whether or not they run, by machine."""
+    found = {one["Labels"][f"{LABEL}.machine"]: one for one in Engine().containers(session.name)}
+    return {name: found[name] for name in _own(session) if name in found}
+
+
 def _own(session: Session) -> list[str]:
     return [name for name, one in session.lab.machines.items() if not one.visiting]
 
@@ -105,25 +109,27 @@ def _own(session: Session) -> list[str]:
 def take(lab: str, target: Path, about: Mapping[str, Any], ending: bool = False) -> int:
     """Write the work on a sandbox's machines to an archive; its size in bytes.
 
-    They stand still meanwhile; where the sandbox is ``ending`` they are stopped for good. The
-    archive appears whole or not at all. LabctlError where a machine does not run, says too much, or
-    does not come to an end.
+    They stand still meanwhile; where the sandbox is ``ending`` they are stopped for good. Whether
+    they run does not matter. The archive appears whole or not at all. LabctlError where a machine
+    is not there, says too much, or does not come to an end.
     """
-    session, engine = Session(lab, dry=True, running=True), Engine()
-    containers = own_machines(session, engine)
+    session = Session(lab, dry=True, running=True)
+    containers = made(session)
     if missing := [name for name in _own(session) if name not in containers]:
         raise LabctlError(
-            f"{lab}: {', '.join(missing)} does not run, so its work cannot be read",
+            f"{lab}: {', '.join(missing)} is not there, so its work cannot be read",
             f"`labctl up {lab}` starts it",
         )
+    if not all(one["State"] == "running" for one in containers.values()):
+        limiting.attach_alike(session, [lab])  # after a reboot the disks of those are not there
     new = target.with_name(f".{target.name}.new")
     with explained(target):
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new.unlink(missing_ok=True)
         try:
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                still = _stopped if ending else standing_still
-                said = {**about, "lab": lab, "time": stamp()}
+                still = _stopped if ending else _still
+                said = {**about, "lab": lab, "time": stamp(), "begun": begun.begun(lab)}
                 _fill(file, target.parent, containers, said, still)
                 file.flush()
                 os.fsync(file.fileno())
@@ -134,17 +140,33 @@ def take(lab: str, target: Path, about: Mapping[str, Any], ending: bool = False)
 
 
 @contextmanager
-def _stopped(container: str) -> Iterator[None]:
-    api.call("POST", f"/containers/{container}/stop?t=10")
+def _stopped(container: Container) -> Iterator[None]:
+    if is_up([container]):
+        api.call("POST", f"/containers/{container['Id']}/stop?t=10")
     yield
+
+
+@contextmanager
+def _still(container: Container) -> Iterator[None]:
+    """No process of a machine runs meanwhile; one that starts again and again is stopped."""
+    if container["State"] == "running":
+        with standing_still(container["Id"]):
+            yield
+        return
+    try:
+        with _stopped(container):
+            yield
+    finally:
+        if is_up([container]):
+            api.call("POST", f"/containers/{container['Id']}/start")
 
 
 def _fill(
     file: IO[bytes],
     folder: Path,
-    containers: Mapping[str, str],
+    containers: Mapping[str, Container],
     about: Mapping[str, Any],
-    still: Callable[[str], AbstractContextManager[None]],
+    still: Callable[[Container], AbstractContextManager[None]],
 ) -> None:
     with (
         gzip.GzipFile(fileobj=file, mode="wb", compresslevel=4, filename="") as packed,
@@ -155,7 +177,7 @@ def _fill(
         for name, container in containers.items():
             with tempfile.TemporaryFile(dir=folder) as spool:
                 with still(container):
-                    size = _drain(container, spool, name)
+                    size = _drain(container["Id"], spool, name)
                 spool.seek(0)
                 _add(archive, f"{name}.tar", spool, size)
 
@@ -168,7 +190,7 @@ def _add(archive: tarfile.TarFile, name: str, content: IO[bytes], size: int) -> 
 
 def _drain(container: str, target: IO[bytes], machine: str) -> int:
     """What the machine hands over, in a file; its size."""
-    command = _on_volumes(container, _TAKE)
+    command = on_volumes(container, _TAKE)
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
@@ -182,23 +204,28 @@ def _drain(container: str, target: IO[bytes], machine: str) -> int:
         finally:
             watch.cancel()
             process.kill()  # nothing where it has ended
+            helper.end(command)
     if status:
         raise LabctlError(f"{machine} does not hand its work over (status {status})")
     return size
 
 
-def _on_volumes(container: str, program: str) -> list[str]:
+def on_volumes(container: str, program: str) -> list[str]:
     """The command that runs one of the programs above, with the volumes of a machine."""
     seen = api.inspected(container)
     mounts = [one for one in seen["Mounts"] if one["Type"] == "volume"]
     volumes = tuple(f"{one['Name']}:/m{one['Destination']}" for one in mounts)
-    helper = Helper(seen["Image"], _CAPABILITIES, volumes=volumes, interpreter="/bin/bash")
-    return helper.command(program, *(f"/m{one['Destination']}" for one in mounts))
+    one_time = Helper(seen["Image"], _CAPABILITIES, "none", volumes, (), "/bin/bash", "/m")
+    return one_time.command(program, *(f"/m{one['Destination']}" for one in mounts))
 
 
 def changed(container: str) -> tuple[str, ...]:
     """The files of a machine that are new or not as labctl left them; so many as it tells."""
-    ran = bounded.run(_on_volumes(container, _NAMES), 60, limit=1 << 20)
+    command = on_volumes(container, _NAMES)
+    try:
+        ran = bounded.run(command, 60, limit=1 << 20)
+    finally:
+        helper.end(command)
     return tuple(name.decode(errors="replace") for name in ran.out.split(b"\0") if name)
 
 
@@ -209,69 +236,6 @@ def _copied(source: IO[bytes], target: IO[bytes], machine: str) -> int:
         if size > MOST:
             raise LabctlError(f"{machine} has more work than {MOST >> 20} MiB")
     return size
-
-
-def put_back(lab: str, archive: Path, report: Report) -> None:
-    """Put an archive's work on the machines of a sandbox that is up, and start them anew.
-
-    LabctlError where the archive is gone or damaged, or a machine does not take all of it.
-    """
-    session, engine = Session(lab, dry=True, running=True), Engine()
-    containers = own_machines(session, engine)
-    touched: dict[str, str] = {}
-    with explained(archive), session.state.locked():
-        try:
-            with tarfile.open(archive, "r:gz") as packed:
-                for member in packed:
-                    machine = member.name.removesuffix(".tar")
-                    if machine in containers:
-                        report(machine, "putting work back")
-                        touched[machine] = containers[machine]
-                        api.call("POST", f"/containers/{containers[machine]}/stop?t=10")
-                        _hand_over(containers[machine], machine, packed, member)
-        except (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise LabctlError(f"{archive}: the archive is damaged: {error}") from None
-        finally:
-            _started_anew(session, touched, engine, report)
-
-
-def _hand_over(
-    container: str, machine: str, packed: tarfile.TarFile, member: tarfile.TarInfo
-) -> None:
-    source = packed.extractfile(member)
-    assert source
-    with tempfile.TemporaryFile() as spool:
-        while data := source.read(_CHUNK):
-            spool.write(data)
-        spool.seek(0)
-        command = _on_volumes(container, _PUT)
-        with tempfile.TemporaryFile() as errors:
-            status = _ran(command, spool, errors)
-            errors.seek(0)
-            said = errors.read(_SAID).decode(errors="replace").strip().splitlines()
-    if status:
-        last = shown(said[-1], 200) if said else f"status {status}"
-        raise LabctlError(f"{machine} did not take all of its work back: {last}")
-
-
-def _ran(command: Sequence[str], source: IO[bytes], errors: IO[bytes]) -> int:
-    """The exit status of a command that reads ``source``; 124 where it does not end."""
-    try:
-        return subprocess.call(
-            command, stdin=source, stdout=subprocess.DEVNULL, stderr=errors, timeout=SECONDS + 10
-        )
-    except subprocess.TimeoutExpired:
-        return 124
-
-
-def _started_anew(
-    session: Session, containers: Mapping[str, str], engine: Engine, report: Report
-) -> None:
-    for machine, container in containers.items():
-        report(machine, "starting")
-        api.call("POST", f"/containers/{container}/start")
-    limiting.started(session, containers)
-    wait(containers, engine, report, containers)
 
 
 def archive(record: ClassRecord, name: str) -> Path:
@@ -285,8 +249,8 @@ def stamp(now: datetime | None = None) -> str:
 
 
 def is_up(containers: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether any of a sandbox's containers runs."""
-    return any(one["State"] == "running" for one in containers)
+    """Whether any of a sandbox's containers runs, or would but for what is wrong with it."""
+    return any(one["State"] not in _ENDED for one in containers)
 
 
 def by_lab() -> dict[str, list[Container]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from labctl.classes import registry, roster
@@ -15,6 +15,7 @@ from labctl.classes.record import (
     ClassRecord,
     Place,
     clashes,
+    succeeds,
 )
 from labctl.classes.roster import Student
 from labctl.engines import EngineUnreachable
@@ -52,15 +53,17 @@ def create(wish: Wish, file: Path) -> ClassRecord:
     return registry.create(record, students)
 
 
-def proposed(wish: Wish) -> ClassRecord:
+def proposed(wish: Wish, implicit: bool = False) -> ClassRecord:
     """The class that is wished for, without anybody in it; LabctlError where it cannot be."""
     file = find_lab_file(wish.lab).absolute()
     platform = wish.platform or PLATFORM
     record = ClassRecord(
         wish.name, str(file), wish.domain or f"{wish.name}.test", platform, wish.limits, wish.own,
-        wish.idle, wish.until, int(time.time()), str(state_directory("x").parent),
+        wish.idle, wish.until, int(time.time()), str(state_directory("x").parent), implicit,
     )  # fmt: skip
     _refuse_name(record)
+    if not implicit:
+        _refuse_lab(record.name)
     _refuse_domain(record)
     spec = spec_of(record)
     for name in record.own:
@@ -114,6 +117,15 @@ def _refuse_name(record: ClassRecord) -> None:
         raise LabctlError(
             f"there is a lab '{name}', of {earlier.file}", "give the class another name", status=2
         )
+
+
+def _refuse_lab(name: str) -> None:
+    """A class has a lab of its own, called as the class: nobody else's becomes that."""
+    if name in labs():
+        raise LabctlError(
+            f"there is a lab '{name}'",
+            f"give the class another name, or `labctl down {name} --purge` it first", status=2,
+        )  # fmt: skip
 
 
 def _refuse_domain(record: ClassRecord) -> None:
@@ -172,12 +184,16 @@ def _engine_answers() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class RosterChange:
-    """What another roster means for a class: who comes, who goes, whose data is new."""
+    """What another roster means for a class: who comes, who goes, whose data is new.
+
+    ``successors`` are those who come with the id of somebody else who was removed.
+    """
 
     record: ClassRecord
     added: tuple[Student, ...]
     removed: tuple[str, ...]
     updated: tuple[Student, ...]
+    successors: tuple[Student, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -192,11 +208,14 @@ def compare_roster(name: str, file: Path) -> RosterChange:
     before = [place.student for place in record.active]
     added, gone, updated = roster.changed(before, students)
     _refuse_clashes(record, added)
-    return RosterChange(record, tuple(added), tuple(gone), tuple(updated))
+    places = {place.id: place for place in record.seats}
+    successors = (one for one in added if one.id in places and succeeds(places[one.id], one))
+    return RosterChange(record, tuple(added), tuple(gone), tuple(updated), tuple(successors))
 
 
 def chosen(record: ClassRecord, only: Sequence[str]) -> tuple[Place, ...]:
     """The places that are meant: of all on the roster, or of some by id."""
+    only = [roster.as_id(one) for one in only]
     unknown = [
         one for one in only if not (found := record.place(one)) or found not in record.active
     ]
@@ -209,7 +228,8 @@ def chosen(record: ClassRecord, only: Sequence[str]) -> tuple[Place, ...]:
 
 def at_home(record: ClassRecord) -> None:
     """Let this process find the class's state where it lies, from wherever it was started."""
-    os.environ.setdefault("HOSTING_LABCTL_DIR", record.home)
+    if record.home:
+        os.environ["HOSTING_LABCTL_DIR"] = record.home
 
 
 def implicit(lab: str, student: str) -> ClassRecord:
@@ -217,12 +237,11 @@ def implicit(lab: str, student: str) -> ClassRecord:
 
     A lab is a class of its own name, to which students are added as they come.
     """
+    student = roster.as_id(student)
     found = registry.find(lab)
     if found is None:
-        proposal = proposed(Wish(_lab_name(lab), lab))
-        found = registry.find(proposal.name) or registry.create(
-            replace(proposal, implicit=True), ()
-        )
+        proposal = proposed(Wish(_lab_name(lab), lab), implicit=True)
+        found = registry.find(proposal.name) or registry.create(proposal, ())
     place = found.place(student)
     if place and place.state != "removed":
         return found

@@ -63,6 +63,11 @@ def is_up(engine: Engine) -> bool:
     return NAME in execute.running(engine, edge_home.lab_name())
 
 
+def is_interrupted(engine: Engine) -> bool:
+    """Whether it was brought up and does not run: the host has been off, and its doors are gone."""
+    return bool(engine.containers(edge_home.lab_name())) and not is_up(engine)
+
+
 def ports(engine: Engine) -> tuple[int, ...]:
     """The host's ports that the edge holds now."""
     return edge_home.settings().ports if is_up(engine) else ()

@@ -19,6 +19,7 @@ from labctl.parallel import each
 from labctl.plan import Action, Change, Plan
 from labctl.render.compose import LABEL
 from labctl.render.tree import Files, generation
+from labctl.spec.problems import printable
 from labctl.work import at_door, limiting, meeting, ssh_access
 from labctl.work.rendered import Rendered
 from labctl.work.session import write_settings
@@ -220,9 +221,9 @@ def refusal(machine: str, output: str, files: Files) -> str:
     """A daemon's words, and which file of the lab each path in them comes from."""
     daemon = re.search(r"^refused\t(\S+)\n", output)
     said = output[daemon.end() :] if daemon else output
-    who = f"{daemon[1]} on {machine} refuses" if daemon else f"{machine} could not take"
+    who = f"{printable(daemon[1])} on {machine} refuses" if daemon else f"{machine} could not take"
     lines = [f"{who} the new configuration; the old one is back and keeps serving:"]
-    lines += [f"    {line}" for line in said.strip().splitlines()]
+    lines += [f"    {printable(line)}" for line in said.strip().splitlines()]
     for path, line in dict.fromkeys(_PATH.findall(said)):
         if path in files:
             source = files[path].source
@@ -262,5 +263,5 @@ def wait(
 
 def _late(machine: str, finished: Finished) -> str:
     lines = [line for line in finished.output.splitlines() if not line.endswith("\tok")]
-    said = "; ".join(line.replace("\t", ": ") for line in lines) or "it gives no answer"
+    said = "; ".join(printable(line.replace("\t", ": ")) for line in lines) or "it gives no answer"
     return f"{machine} does not answer after {READY_SECONDS} s: {said}"

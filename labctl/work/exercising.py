@@ -11,6 +11,7 @@ from labctl.errors import LabctlError
 from labctl.exercises import reader, steps
 from labctl.exercises.folders import Steps
 from labctl.exercises.reader import Exercise
+from labctl.work import begun
 from labctl.work.execute import running
 from labctl.work.session import Session
 from labctl.work.signing import sign
@@ -34,20 +35,37 @@ def exercise_of(session: Session, word: str) -> Exercise:
 def begin(target: str, word: str) -> Exercise:
     """Apply an exercise's setup to a lab that is up. LabctlError where that cannot be done."""
     session, exercise = _found(target, word)
+    prepare(session, exercise)
+    return exercise
+
+
+def prepare(session: Session, exercise: Exercise) -> None:
+    """Apply an exercise's setup; that is noted where the lab is a sandbox."""
+    refuse_unfit(session, exercise)
+    _apply(session, exercise, exercise.setup)
+    begun.add(session.name, exercise.name)
+
+
+def refuse_unfit(session: Session, exercise: Exercise) -> None:
+    """LabctlError where an exercise cannot be done on this lab's platform."""
     if not exercise.fits(session.expanded.platform):
         raise LabctlError(
             f"{exercise.name} cannot be done on {session.expanded.platform}",
             f"only on {', '.join(exercise.platforms)}",
         )
-    _apply(session, exercise, exercise.setup)
-    return exercise
 
 
 def end(target: str, word: str) -> Exercise:
     """Apply an exercise's cleanup. LabctlError where that cannot be done."""
     session, exercise = _found(target, word)
-    _apply(session, exercise, exercise.cleanup)
+    put_back(session, exercise)
     return exercise
+
+
+def put_back(session: Session, exercise: Exercise) -> None:
+    """Apply an exercise's cleanup: it is no longer begun."""
+    _apply(session, exercise, exercise.cleanup)
+    begun.remove(session.name, exercise.name)
 
 
 def _found(target: str, word: str) -> tuple[Session, Exercise]:

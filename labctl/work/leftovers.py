@@ -7,7 +7,6 @@ is touched: of somebody else who uses the same engine from another data director
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from urllib.parse import urlencode
 
 from labctl import doors
 from labctl.classes import registry
-from labctl.engines import api, disks
+from labctl.engines import api, disks, helper
 from labctl.engines.compose import Engine
 from labctl.host import addresses
 from labctl.keep import data_home, lab_home
@@ -25,6 +24,7 @@ from labctl.work.session import state_directory
 from labctl.work.takedown import take_down
 
 SEAT = f"{LABEL}.class"  # the label of everything that belongs to a sandbox: its class
+_HELPERS = "-"  # in place of a lab: of labctl's own short-lived containers
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,13 @@ def _volumes(labels: Iterable[str]) -> list[dict[str, Any]]:
     return list(found["Volumes"] or ())
 
 
+def empty(lab: str) -> bool:
+    """Whether there is neither a machine of a lab nor data; disks that wait for it apart."""
+    label = [f"{LABEL}.lab={lab}"]
+    data = {one["Name"] for one in _volumes(label)} - {disks.home(lab)}
+    return not data and not api.containers(label)
+
+
 def known_to_engine() -> frozenset[str]:
     """The labs of which the engine has anything, by one look at each kind."""
     label = f"{LABEL}.lab"
@@ -74,6 +81,8 @@ def leftovers() -> tuple[Leftover, ...]:
         things = of_lab(lab) | _files(lab)
         if things:
             found.append(Leftover(lab, things, "no class has this sandbox"))
+    if helpers := helper.left():
+        found.append(Leftover(_HELPERS, {"helpers": len(helpers)}, "what they did is long over"))
     return tuple(found)
 
 
@@ -111,8 +120,11 @@ def _files(lab: str) -> dict[str, int]:
 
 def remove(leftover: Leftover) -> None:
     """Remove what is left of a lab. LabctlError where something stays."""
+    if leftover.lab == _HELPERS:
+        helper.remove(helper.left())
+        return
     take_down(leftover.lab, keep_data=False, purge=True)
     disks.release(leftover.lab)
     addresses.forget(leftover.lab, data_home())
-    shutil.rmtree(doors.of(leftover.lab), ignore_errors=True)
+    doors.remove(leftover.lab)
     registry.unmark(leftover.lab)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import secrets
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ _GID = 20000  # of no user of the image; libnss-extrausers knows numbers from 50
 _FIRST_UID = 20001
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"  # none that is taken for another
 _RECORD = "seat.json"
+WEEK = 7 * 24 * 3600  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +76,31 @@ def dismiss(lab: str, purge: bool) -> None:
 
     A sandbox's is forgotten with a ``purge`` only: it may be up again tomorrow.
     """
-    record = next((one for one in _records() if one.lab == lab), None)
-    if record is None or (record.id and not purge):
+    if not edge_home.home().is_dir():
         return
-    with locked(edge_home.home()):
+    record = next((one for one in _records() if one.lab == lab), None)
+    if record is None and not _passwords(lab).exists():
+        return
+    if not purge and (record is None or record.id):
+        return
+    with locked(edge_home.home()):  # there may be passwords of one that was never up
         shutil.rmtree(_directory(lab), ignore_errors=True)
         shutil.rmtree(_passwords(lab), ignore_errors=True)
         _write_users(_records())
 
 
 def refresh() -> None:
-    """Write down again who has which key on the roster, and which names there are."""
+    """Write down again who has which key on the roster, and which names there are.
+
+    Passwords of labs that are gone go too.
+    """
     edge_home.prepare()
     with locked(edge_home.home()):
         keys = dict(_roster_keys())
+        known = {record.lab for record in _records()} | set(_sandboxes())
+        for path in Path(edge_home.places().passwords).iterdir():
+            if path.name not in known:
+                shutil.rmtree(path, ignore_errors=True)
         for record in _records():
             _write_roster_key(record.lab, keys.get(record.lab, ""))
         _write_users(_records())
@@ -108,21 +121,33 @@ def _roster_keys() -> Iterator[tuple[str, str]]:
                 yield group.sandbox(place.id), " ".join(place.student.key.split()[:2])
 
 
-def one_time_password(group: str, student: str) -> str:
+def _sandboxes() -> Iterator[str]:
+    from labctl.classes import registry
+
+    for group in registry.everything():
+        yield from (group.sandbox(place.id) for place in group.active)
+
+
+def one_time_password(group: str, student: str, lasting: int = WEEK) -> str:
     """A new password that opens a student's sandbox once, from the bastion's port.
 
-    It is 16 letters and digits of 32 (80 random bits), in groups of four. Only a salt and the
-    SHA-256 of both are kept; whoever logs in with it removes that. ``group`` is "" for a lab that
-    is no sandbox, whose name ``student`` is.
+    It is 16 letters and digits of 32 (80 random bits), in groups of four. Only a salt, the
+    SHA-256 of both and its end after ``lasting`` seconds are kept; whoever logs in with it removes
+    that. An earlier one opens nothing any more. ``group`` is "" for a lab that is no sandbox, whose
+    name ``student`` is.
     """
     lab = f"{group}-{student}" if group else student
     edge_home.prepare()
     password = "".join(secrets.choice(_LETTERS) for _ in range(16))
     salt = secrets.token_hex(16)
     digest = hashlib.sha256((salt + password).encode()).hexdigest()
+    line = f"{salt} {digest} {int(time.time()) + lasting}\n"
     directory = _passwords(lab)
-    directory.mkdir(mode=0o700, exist_ok=True)
-    write_atomically(directory / secrets.token_hex(8), f"{salt} {digest}\n".encode(), 0o600)
+    with locked(edge_home.home()):
+        directory.mkdir(mode=0o700, exist_ok=True)
+        for before in directory.iterdir():
+            before.unlink(missing_ok=True)
+        write_atomically(directory / secrets.token_hex(8), line.encode(), 0o600)
     return "-".join(password[at : at + 4] for at in range(0, 16, 4))
 
 

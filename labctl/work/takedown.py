@@ -15,7 +15,7 @@ from labctl.grades import store
 from labctl.host import addresses
 from labctl.keep import data_home, lab_home
 from labctl.render.compose import LABEL, project
-from labctl.work import at_door, provider_snapshots
+from labctl.work import at_door, begun, provider_snapshots
 from labctl.work.session import Session, state_directory
 
 _PROJECT = "com.docker.compose.project"
@@ -30,12 +30,13 @@ class Done:
     kept: list[str]
 
 
-def take_down(target: str, keep_data: bool, purge: bool) -> Done:
+def take_down(target: str, keep_data: bool, purge: bool, detach: bool = True) -> Done:
     """Remove a lab's containers, networks, volumes and files; verify that they are gone.
 
     The lab's CA and keys stay unless ``purge``, its volumes stay with ``keep_data``. Another
     lab's or another program's things are never touched: only what has both this lab's label
-    and its Compose project is. LabctlError when something is left.
+    and its Compose project is. Who takes many down detaches their disks at once, not here.
+    LabctlError when something is left.
     """
     engine = Engine()
     lab = _name(target, engine)
@@ -43,10 +44,13 @@ def take_down(target: str, keep_data: bool, purge: bool) -> Done:
     with state.locked():
         before = _count(lab, engine)
         if any(before.values()):
-            disks.detach(lab)
+            if detach:
+                disks.detach(lab)
             compose.down(lab, volumes=not keep_data)
             _remove_strays(lab, engine, keep_data)
         at_door.leave(lab, purge)
+        if not keep_data:
+            begun.note(lab, ())
         state.remove()
     kept = _keep(lab, purge)
     left = _count(lab, engine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,9 +25,11 @@ Labs = Callable[[str], OwnLab]
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """Where the tests' labs have their state and their keys."""
-    return Home(tmp_path_factory.mktemp("home"))
+    made = Home(tmp_path_factory.mktemp("home"))
+    yield made
+    shutil.rmtree(made.doors, ignore_errors=True)  # in the host's memory
 
 
 @pytest.fixture(scope="session")

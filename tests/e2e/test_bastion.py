@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Labs
+from tests.e2e.support.bastion import by_key, by_password, make_key, options, public
 from tests.e2e.support.edge import OwnEdge, behind, lines_with, log_of
-from tests.e2e.support.home import Home, Ran, run
+from tests.e2e.support.home import Home, run
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.wait import eventually
 
@@ -54,44 +55,6 @@ def key(labs: tuple[OwnLab, OwnLab], tmp_path_factory: pytest.TempPathFactory) -
     add = "cat >>/root/.ssh/authorized_keys"
     labs[0].output("front", "sh", "-c", add, input=lines)
     return path
-
-
-def make_key(path: Path) -> Path:
-    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)])
-    return path
-
-
-def public(path: Path) -> str:
-    return " ".join(path.with_suffix(".pub").read_text().split()[:2])
-
-
-def options(edge: OwnEdge, *more: str) -> list[str]:
-    said = (
-        *(f"Port={edge.ssh}", "IdentitiesOnly=yes", "IdentityAgent=none", "LogLevel=ERROR"),
-        *("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "NumberOfPasswordPrompts=1"),
-    )
-    return ["-F", "none", *(word for one in (*said, *more) for word in ("-o", one))]
-
-
-def by_key(edge: OwnEdge, key: Path, user: str, *command: str, **more: str) -> Ran:
-    words = options(edge, f"IdentityFile={key}", "BatchMode=yes")
-    return run(["ssh", *words, f"{user}@127.0.0.1", *command], **more)
-
-
-def by_password(edge: OwnEdge, password: str, user: str, *command: str) -> Ran:
-    """ssh asks a program for the password; it is in no command line."""
-    home = edge.home.directory
-    asked = home / "askpass"
-    asked.write_text('#!/bin/sh\nprintf "%s\\n" "$TEST_PASSWORD"\n')
-    asked.chmod(0o700)
-    environment = {
-        **os.environ,
-        "SSH_ASKPASS": str(asked),
-        "SSH_ASKPASS_REQUIRE": "force",
-        "TEST_PASSWORD": password,
-    }
-    words = options(edge, "PubkeyAuthentication=no")
-    return run(["ssh", *words, f"{user}@127.0.0.1", *command], env=environment)
 
 
 def one_time_password(edge: OwnEdge, lab: OwnLab) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import socket
 import tarfile
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest.mock import ANY
 
 import docker
 import pytest
 
-from labctl.engines import api
+from labctl.engines import api, disks
 from tests.e2e.support.curl import curl
 from tests.e2e.support.edge import OwnEdge
 from tests.e2e.support.home import Home, Ran, run
@@ -37,6 +39,26 @@ from dataclasses import asdict
 from labctl.work.class_life import tick
 later = float(sys.argv[1])
 print(json.dumps([asdict(deed) for deed in tick(lambda *_: None, lambda: time.time() + later)]))
+"""
+RESTORE = """
+import sys
+from dataclasses import replace
+from labctl.classes import registry
+name, student = sys.argv[1:]
+(newest,) = sorted((registry.folder(name) / "archive").glob(f"{student}-*"))[-1:]
+registry.change_place(name, student, lambda one: replace(one, restore=newest.name))
+"""
+END = """
+import sys
+from dataclasses import replace
+from labctl.classes import registry
+registry.change_place(*sys.argv[1:], lambda one: replace(one, until=1))
+"""
+SEATS = """
+import json, sys
+from dataclasses import asdict
+from labctl.classes import registry
+print(json.dumps([asdict(place) for place in registry.get(sys.argv[1]).seats]))
 """
 
 
@@ -178,6 +200,8 @@ def test_work_survives_being_stopped_and_being_archived(room: Room) -> None:
     for stop in ("down", "archive"):
         room.must(stop, "--only", "s01")
         assert room.states()["s01"] == {"down": "down", "archive": "archived"}[stop]
+        assert not disks.names(f"{room.name}-s01")
+        assert disks.names(f"{room.name}-s02")
         assert room.page("s01") != "Ada's\n"
         assert room.page("s02") == "as it was\n"
         room.must("up", "--only", "s01")
@@ -227,10 +251,90 @@ def test_a_snapshot_is_gone_back_to(room: Room) -> None:
     assert sandbox("shell", "--", "hostname").out == sandbox("ssh", "--", "hostname").out
     missing = room.home.labctl("sandbox", "restore", room.name, "s02", "nope", "--yes")
     assert (missing.status, room.read("s02", "/root/mine.txt")) == (2, "before")
+    (kept,) = (one["name"] for one in sandbox("snapshot", "--list", "--json").json
+               if one["name"] != "good")  # fmt: skip
+    sandbox("restore", kept, "--yes")
+    assert room.read("s02", "/root/mine.txt") == "after"
+    path = room.home.data / "classes" / room.name / "snapshots" / "s02" / "good.tar.gz"
+    path.write_bytes(path.read_bytes()[:-100])
+    damaged = room.home.labctl("sandbox", "restore", room.name, "s02", "good", "--yes")
+    assert (damaged.status, "the archive is damaged" in damaged.err) == (1, True)
+    assert room.read("s02", "/root/mine.txt") == "after"
+
+
+def test_a_machine_that_cannot_start_is_archived_all_the_same(room: Room) -> None:
+    room.write("s03", "/root/mine.txt", "mine")
+    container = f"labctl-{room.name}-s03-server-1"
+    # a way back that cannot be gone does not keep the machine from starting
+    assert room.exec("s03", "touch", "/var/lib/labctl/undo.list").status == 0
+    assert run(["docker", "restart", container]).status == 0
+    assert eventually(lambda: room.read("s03", "/root/mine.txt")) == "mine"
+    assert room.exec("s03", "test", "-e", "/var/lib/labctl/undo.list").status == 1
+    broken = "cd /var/lib/labctl && rm generation manifest && mkdir generation"
+    assert room.exec("s03", "sh", "-euc", broken).status == 0
+    run(["docker", "restart", "-t", "1", container])
+    eventually(lambda: run(["docker", "inspect", "-f", "{{.State.Status}}", container]).out
+               == "restarting\n")  # fmt: skip
+    assert eventually(lambda: room.states()["s03"] == "partly up")
+    assert room.tick(9 * HOUR)["s03"].startswith("archived: ")
+    assert room.states()["s03"] == "archived"
+    (newest,) = sorted((room.home.data / "classes" / room.name / "archive").glob("s03-*"))[-1:]
+    with tarfile.open(newest) as archive, tempfile.TemporaryFile() as spool:
+        inner = archive.extractfile("server.tar")
+        assert inner
+        spool.write(inner.read())
+        spool.seek(0)
+        with tarfile.open(fileobj=spool) as work:
+            assert "var/roothome/mine.txt" in work.getnames()
+    room.must("reset", "--yes")
+
+
+def test_an_archive_never_goes_over_newer_work(room: Room) -> None:
+    room.write("s01", "/root/mine.txt", "old")
+    room.must("archive", "--only", "s01")
+    record = room.home.data / "classes" / room.name / "class.json"
+    room.must("up", "--only", "s01")
+    room.write("s01", "/root/mine.txt", "new")
+    room.edge.python(RESTORE, room.name, "s01")  # as after a kill -9 in the midst of that
+    for stop in ("down", ""):
+        if stop:
+            room.must(stop, "--only", "s01")
+        (one,) = room.must("up", "--only", "s01")["sandboxes"]
+        assert ("was not put over what was there" in one["done"]) == bool(stop)
+        assert room.read("s01", "/root/mine.txt") == "new"
+    assert record.exists()
+    (kept,) = room.home.labctl("sandbox", "snapshot", room.name, "s01", "--list", "--json").json
+    again = room.home.labctl("sandbox", "restore", room.name, "s01", kept["name"], "--yes")
+    assert (again.status, room.read("s01", "/root/mine.txt")) == (0, "old")
+
+
+def test_one_who_is_past_the_end_holds_nobody_up(room: Room) -> None:
+    room.edge.python(END, room.name, "s01")
+    ran = room.labctl("up", "--json")
+    found = {one["id"]: one["trouble"] for one in ran.json["sandboxes"]}
+    assert (ran.status, found["s02"], found["s03"]) == (1, "", "")
+    assert "past its end" in found["s01"]
+    room.must("extend", "--only", "s01", "--until", "2100-01-01")
+
+
+def test_what_was_up_comes_back_after_the_host_was_started(room: Room) -> None:
+    room.write("s01", "/root/mine.txt", "mine")
+    room.must("down", "--only", "s03")
+    stopped = [f"labctl-{room.name}-{one}-server-1" for one in ("s01", "s02")]
+    run(["docker", "stop", "-t", "1", *stopped, room.edge.container("edge")])
+    for one in ("s01", "s02"):
+        shutil.rmtree(room.home.doors / "doors" / f"{room.name}-{one}")
+    (room.home.data / "classes" / "ticked").write_text("1")
+    assert room.tick(0)["edge"] == "up again"
+    assert room.states() == {"s01": "up", "s02": "up", "s03": "down"}
+    assert room.read("s01", "/root/mine.txt") == "mine"
+    assert room.page("s01") == "as it was\n"
+    room.must("up")
 
 
 def test_who_leaves_the_roster_is_archived_only_when_that_is_agreed_to(room: Room) -> None:
     room.write("s02", "/root/mine.txt", "José's")
+    room.must("list", "--passwords")
     new = room.roster(("s01", "Ada"), ("s03", "=1+1"), ("s04", "Edsger"))
     shown = room.labctl("roster", new)
     assert shown.status == 3
@@ -242,9 +346,28 @@ def test_who_leaves_the_roster_is_archived_only_when_that_is_agreed_to(room: Roo
     assert not [one for one in room.left() if f"{room.name}-s02" in one]
     room.must("up")
     assert room.page("s04") == "as it was\n"
-    room.must("roster", room.roster(("s01", "Ada"), ("s02", "José"), ("s03", "=1+1")), "--yes")
+    same = room.roster(("s01", "Ada"), ("s02", "José \u05e0"), ("s03", "=1+1"))
+    room.must("roster", same, "--yes")
     room.must("up")
     assert room.read("s02", "/root/mine.txt") == "José's"
+
+
+def test_another_person_with_a_former_students_id_has_nothing_of_theirs(room: Room) -> None:
+    secret = ("sh", "-euc", "cat $(sed -n 's/^HostKey //p' $(grep -rl ^HostKey /etc/ssh))")
+    former = room.exec("s02", *secret).out
+    here = (("s01", "Ada"), ("s03", "=1+1"))
+    room.must("roster", room.roster(*here), "--yes")
+    new = room.roster(*here, ("s02", "Niklaus"))
+    asked = room.labctl("roster", new)
+    assert (asked.status, "! s02  was" in asked.out) == (3, True)
+    assert set(room.states()) == {"s01", "s03"}
+    room.must("roster", new, "--yes")
+    room.must("up", "--only", "s02")
+    assert room.read("s02", "/root/mine.txt") is None
+    assert "PRIVATE KEY" in former
+    assert room.exec("s02", *secret).out != former
+    listed = room.home.labctl("sandbox", "snapshot", room.name, "s02", "--list", "--json")
+    assert listed.json == []
 
 
 def test_a_bad_roster_changes_nothing(room: Room) -> None:
@@ -286,24 +409,37 @@ def test_an_unused_sandbox_is_announced_archived_and_comes_back(room: Room) -> N
 
 
 @contextmanager
-def logging_in(room: Room, student: str) -> Iterator[None]:
-    """A connection to a student's SSH server that stays open, as the bastion makes it."""
-    path = room.home.doors / "doors" / f"{room.name}-{student}" / "ssh-server.sock"
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(20)
-        connection.connect(str(path))
-        connection.sendall(b"PROXY TCP4 192.0.2.1 192.0.2.2 50000 22\r\n")
-        assert connection.recv(64).startswith(b"SSH-2.0-")
+def connected(room: Room, student: str) -> Iterator[None]:
+    """A request to a student's site that does not come to its end."""
+    with socket.create_connection(("127.0.0.1", room.edge.http), 20) as connection:
+        host = f"www.{student}.{room.name}.localhost"
+        head = f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100000\r\n\r\n"
+        connection.sendall(head.encode() + b"x" * 50_000)
         yield
+
+
+def used(room: Room) -> dict[str, int]:
+    """When each student was last seen."""
+    found = json.loads(room.edge.python(SEATS, room.name))
+    return {one["student"]["id"]: one["used"] for one in found}
 
 
 def test_whoever_is_there_or_was_is_not_idle(room: Room) -> None:
     room.must("extend")
+    begun = time.time()
+    eventually(lambda: time.time() > begun + 3)  # what was before is told by now
     room.tick(0)
+    # a program of the student's that looks as if somebody was there is nobody
+    looks = "cp /bin/sleep /root/sshd && (/root/sshd 600 >/dev/null 2>&1 &)"
+    assert room.exec("s03", "sh", "-euc", looks).status == 0
     assert room.page("s02") == "as it was\n"
     assert eventually(lambda: room.tick(0)) == {"s02": "used"}  # its log is a second late
-    with logging_in(room, "s01"):
-        assert room.tick(7 * HOUR) == {"s01": "used", "s02": ANY, "s03": ANY}
+    before = used(room)
+    with connected(room, "s01"):
+        assert eventually(lambda: room.tick(0)) == {"s01": "used"}
+    after = used(room)
+    assert after["s01"] > before["s01"]
+    assert (after["s02"], after["s03"]) == (before["s02"], before["s03"])
     room.must("extend")
 
 

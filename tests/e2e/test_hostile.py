@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bench.neighbours import HARM, asked, measured
+from labctl.engines import api
 from tests.e2e.support.classroom import Classroom
 from tests.e2e.support.home import Home, run
 from tests.e2e.support.intruder import attack, twin
@@ -49,6 +51,20 @@ for line in open("/proc/mounts"):
         pass
 print(json.dumps(found))
 """
+# What stays in a door when its machine ends: much, many, deep, and links to elsewhere.
+LITTER = """
+import os
+os.chdir("/run/door")
+open("big", "wb").write(bytes(20_000_000))
+for number in range(1000):
+    open(f".{number}", "w").close()
+os.symlink("/etc", "link")
+os.mkfifo("pipe")
+for _ in range(3000):
+    os.mkdir("deep")
+    os.chdir("deep")
+"""
+OBSERVE, MANIFEST = "/usr/lib/labctl/observe", "/var/lib/labctl/manifest"
 SECONDS = 8.0
 
 
@@ -134,3 +150,43 @@ def test_the_log_of_a_flood_is_cut(room: Classroom) -> None:
     measured({}, room.container(HOSTILE), "log", 3.0)
     log = run(["docker", "logs", room.container(HOSTILE)]).said
     assert 2**16 < len(log) < 3 * 2**20
+
+
+def test_what_is_left_in_a_door_does_not_outlast_a_restart(room: Classroom) -> None:
+    place = door(room, HOSTILE).parent
+    attack(room.container(HOSTILE), LITTER)
+    litter = {one.name for one in place.iterdir() if not one.is_socket()}
+    assert len(litter) > 500  # the control: nothing has kept them out
+    run(["docker", "restart", "--time", "5", room.container(HOSTILE)])
+    assert eventually(lambda: answers(room, HOSTILE), 30)
+    sockets = {"http.sock", "https.sock", "ssh-server.sock"}
+    assert {one.name for one in place.iterdir()} == sockets | {"ssh-server.sock.lock"}
+
+
+def test_what_a_machine_says_without_end_is_its_own_trouble(room: Classroom) -> None:
+    container = room.container(HOSTILE)
+    began = time.monotonic()
+    endless = api.exec_in(container, ["cat", "/dev/zero"])
+    assert endless.status == 255
+    assert "too long" in endless.output
+    dripping = api.exec_in(
+        container, ["sh", "-c", "while :; do echo x; sleep 0.2; done"], seconds=2
+    )
+    assert dripping.status == 255
+    assert "no end" in dripping.output
+    assert time.monotonic() - began < 60
+    # the control: who says little is heard
+    assert api.exec_in(container, ["echo", "x"], seconds=20) == api.Finished(0, "x\n")
+
+
+def test_a_manifest_without_end_is_no_answer_that_stalls(room: Classroom) -> None:
+    container = room.container(HOSTILE)
+    assert len(api.exec_in(container, [OBSERVE]).output.split("\f\n")[1]) > 100
+    swapped = f"mv {MANIFEST} {MANIFEST}.kept; mkfifo {MANIFEST}"
+    api.exec_in(container, ["sh", "-c", swapped])
+    try:
+        seen = api.exec_in(container, [OBSERVE], seconds=30)
+    finally:
+        api.exec_in(container, ["mv", f"{MANIFEST}.kept", MANIFEST])
+    assert seen.status == 0
+    assert seen.output.split("\f\n")[1] == ""

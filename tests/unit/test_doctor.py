@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from labctl.host import holders
 from labctl.host.doctor import CAPABILITIES, GIB, Facts, Finding, Route, diagnose
-from labctl.host.facts import bounding_set, routes_of_others
+from labctl.host.facts import bounding_set, in_memory, routes_of_others
 
 WELL = Facts(
     engine="28.2.2",
@@ -147,3 +148,11 @@ def test_a_labs_own_networks_are_no_conflict() -> None:
         Route("0.0.0.0/0", "interface eth0"),
         Route("198.18.78.0/24", "the engine's network theirs"),
     ]
+
+
+def test_doors_on_a_disk_are_told_of() -> None:
+    mounts = "/dev/sda1 / ext4 rw 0 0\ntmpfs /dev/shm tmpfs rw 0 0\n"
+    assert in_memory(Path("/dev/shm/x/doors"), mounts)
+    assert not in_memory(Path("/srv/doors"), mounts)
+    (finding,) = ill(replace(WELL, doors_on_disk="/srv/doors"))
+    assert (finding.name, finding.state) == ("doors", "warn")

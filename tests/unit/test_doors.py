@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -46,6 +48,20 @@ def test_a_door_goes_with_all_that_a_student_left_there(base: Path) -> None:
     assert not doors.of("one").exists()
     assert doors.of("two").is_dir()
     doors.remove("one")
+
+
+def test_a_door_goes_however_deep_it_is(base: Path) -> None:
+    doors.prepare("one")
+    inner = os.open(doors.of("one"), os.O_RDONLY)
+    for _ in range(6000):
+        os.mkdir("d", dir_fd=inner)
+        outer, inner = inner, os.open("d", os.O_RDONLY, dir_fd=inner)
+        os.close(outer)
+    os.close(inner)
+    with pytest.raises((RecursionError, OSError)):  # the control: Python's own cannot
+        shutil.rmtree(doors.of("one"))
+    assert doors.remove("one")
+    assert not doors.of("one").exists()
 
 
 def test_a_link_in_its_place_is_refused(base: Path, tmp_path: Path) -> None:

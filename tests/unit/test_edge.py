@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 import stat
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -239,14 +243,51 @@ def test_what_opens_a_lab_is_its_owners_only(homes: Path) -> None:
 
 
 def test_a_one_time_password_is_kept_as_a_salt_and_a_digest(homes: Path) -> None:
-    first, second = (seats.one_time_password("web", "s01") for _ in range(2))
-    assert first != second
-    assert re.fullmatch(r"([a-z2-9]{4}-){3}[a-z2-9]{4}", first)
-    files = list((homes / "data/edge/passwords/web-s01").iterdir())
-    assert len(files) == 2
-    for file in files:
-        assert re.fullmatch(r"[0-9a-f]{32} [0-9a-f]{64}\n", file.read_text())
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    said = seats.one_time_password("web", "s01")
+    assert re.fullmatch(r"([a-z2-9]{4}-){3}[a-z2-9]{4}", said)
+    (file,) = (homes / "data/edge/passwords/web-s01").iterdir()
+    salt, digest, end = file.read_text().split()
+    assert (len(salt), stat.S_IMODE(file.stat().st_mode)) == (32, 0o600)
+    assert digest == hashlib.sha256((salt + said.replace("-", "")).encode()).hexdigest()
+    assert 0 <= time.time() + seats.WEEK - int(end) < 60
+
+
+def test_a_new_password_is_the_only_one_and_goes_with_the_student(homes: Path) -> None:
+    kept = homes / "data/edge/passwords"
+    seats.one_time_password("web", "s01")
+    (before,) = (kept / "web-s01").iterdir()
+    seats.one_time_password("web", "s01")
+    (after,) = (kept / "web-s01").iterdir()
+    assert before.name != after.name
+    seats.dismiss("web-s01", purge=False)
+    assert after.exists()
+    seats.dismiss("web-s01", purge=True)  # also of one that was never up
+    assert not (kept / "web-s01").exists()
+    admitted("other-s01", "other", "s01")
+    for group in ("web", "other"):
+        seats.one_time_password(group, "s01")
+    seats.refresh()
+    assert [path.name for path in kept.iterdir()] == ["other-s01"]
+
+
+@pytest.mark.parametrize(("lasting", "opens"), [(60, True), (0, False), (-60, False)])
+def test_a_password_opens_once_and_until_its_end(homes: Path, lasting: int, opens: bool) -> None:
+    files = files_of(the_edge(), "bastion")
+    (program,) = (text for text in files.values() if "PAM_USER" in text and "salt digest" in text)
+    program = program.replace(f"{bastion.PASSWORDS}/$lab", f"{homes}/data/edge/passwords/$lab")
+    getent = homes / "getent"
+    getent.write_text("#!/bin/sh\necho 's01:x:1:1:web-s01 server:/:/bin/sh'\n")
+    getent.chmod(0o700)
+    environment = {**os.environ, "PATH": f"{homes}:{os.environ['PATH']}", "PAM_TYPE": "auth",
+                   "PAM_USER": "s01"}  # fmt: skip
+    said = seats.one_time_password("web", "s01", lasting).encode()
+
+    def status(given: bytes) -> int:
+        command = ["sh", "-c", program]
+        return subprocess.run(command, input=given, env=environment, check=False).returncode
+
+    assert status(b"another") == 1
+    assert [status(said), status(said)] == [0 if opens else 1, 1]
 
 
 def test_a_lab_is_remembered_with_its_names_and_forgotten(homes: Path, hello: Lab) -> None:

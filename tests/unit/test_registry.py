@@ -81,7 +81,7 @@ def test_a_number_is_no_other_places_while_it_is_known() -> None:
     assert numbers("b")["z"] == 5
     registry.enrol("a", [Student("x", "another name")])
     back = registry.get("a").place("x")
-    assert back == Place(1, Student("x", "another name"))
+    assert back == Place(1, Student("x", "another name"), turn=1)
     registry.forget("a")
     registry.enrol("b", students("w"))
     assert numbers("b")["w"] == 1

@@ -48,6 +48,13 @@ def test_what_excel_adds_is_understood() -> None:
     assert read(b'"id","name"\n"s01", "Ada Lovelace" \n', "r.csv") == (ADA,)
 
 
+def test_ids_have_no_case() -> None:
+    upper = read(b"id,name\nS01,Ada Lovelace\nAB-12,x\n", "r.csv")
+    assert [student.id for student in upper] == ["s01", "ab-12"]
+    with pytest.raises(InvalidRoster, match="'S01' is in line 2 already"):
+        read(b"id,name\ns01,x\nS01,y\n", "r.csv")
+
+
 def test_ten_thousand_lines_are_read_within_a_second() -> None:
     lines = [f"s{number:05},Náme {number},s{number}@x.example" for number in range(9_998)]
     data = "\n".join(["id,name,email", *lines]).encode()

@@ -8,15 +8,24 @@ import threading
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
-from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.wait import eventually
+
+
+class Sites(Protocol):
+    """What visitors come to: host names by site, and the host's port for HTTPS."""
+
+    https: int
+
+    def host(self, site: str) -> str:
+        """The name of a site."""
 
 
 class Load:
     """While it is entered, visitors ask; ``answers`` counts statuses and errors."""
 
-    def __init__(self, lab: OwnLab, ca: Path, site: str, visitors: int = 3) -> None:
+    def __init__(self, lab: Sites, ca: Path, site: str, visitors: int = 3) -> None:
         self.host, self.port = lab.host(site), lab.https
         self.answers: Counter[str] = Counter()
         self._context = ssl.create_default_context(cafile=str(ca))

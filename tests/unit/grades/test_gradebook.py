@@ -15,7 +15,7 @@ from labctl.grades import gradebook, gradebook_exports
 from labctl.grades.gradebook import Column, Gradebook, Which
 from labctl.grades.leaks import Leak
 from labctl.grades.page import class_page
-from labctl.grades.run import Record, Run
+from labctl.grades.run import BEGUN, Record, Run
 
 COLUMNS = (Column("one", "The first", 3), Column("two", "The second", 5))
 EVIL = '=HYPERLINK("http://x")'
@@ -45,6 +45,14 @@ def book(which: Which = "last") -> Gradebook:
 def test_the_attempt_that_counts(which: Which, points: int) -> None:
     line = book(which).lines[0]
     assert (line.grades[0].points, line.grades[0].attempts, line.points) == (points, 3, points + 5)
+
+
+def test_a_check_of_what_was_not_begun_is_no_attempt() -> None:
+    early = Record("a", "", "one", "http", "client", False, 0, 3, attempts=0, unmet=(BEGUN,))
+    late = Run("web-s01", "9", "9", (early,), {})
+    kept = [(Place(1, STUDENTS[0]), [run("1", "one", 3), late])]
+    (line,) = gradebook.made("web", COLUMNS, kept, [], "last").lines
+    assert (line.points, line.grades[0].attempts) == (3, 1)
 
 
 def test_who_tried_nothing_has_nothing() -> None:

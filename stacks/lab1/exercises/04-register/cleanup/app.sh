@@ -1,2 +1,2 @@
 tar -xpf /var/lib/labctl/tree.tar -C / srv/app/app.py
-s6-svc -h /run/service/gunicorn-app
+s6-svc -r /run/service/gunicorn-app

@@ -1,3 +1,3 @@
 cd /srv/app
 s6-setuidgid www-data env DATA_DIR=/var/opt/app PYTHONDONTWRITEBYTECODE=1 python3 -c 'import app'
-s6-svc -h /run/service/gunicorn-app
+s6-svc -r /run/service/gunicorn-app

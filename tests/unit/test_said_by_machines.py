@@ -1,0 +1,66 @@
+"""What a machine says of itself is text: no terminal obeys it, and nginx reads no word of it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from labctl.engines import api
+from labctl.engines.api import Finished
+from labctl.engines.compose import _told
+from labctl.plan import SeenMachine
+from labctl.render.templates import nginx_key
+from labctl.work.execute import _late, refusal
+
+EVIL = "\x1b]0;owned\x07\x1b[2J"
+
+
+def test_what_a_machine_says_reaches_no_terminal_as_it_is() -> None:
+    output = f"1\n\f\nab 644 root root /etc/{EVIL}\n\f\n/x{EVIL}: FAILED\n\f\n{EVIL}\tno {EVIL}\n"
+    seen = _told(SeenMachine("m", "c", True, ""), output)
+    late = _late("m", Finished(1, f"{EVIL}\t{EVIL}\n"))
+    refused = refusal("m", f"refused\t{EVIL}\n{EVIL}\n", {})
+    told = [*seen.manifest, *seen.drift, *seen.ready, *seen.ready.values(), late, refused]
+    assert len(told) == 6
+    assert EVIL in output  # the control
+    assert not any("\x1b" in one or "\x07" in one for one in told)
+
+
+def test_what_is_plain_stays_as_it_is() -> None:
+    seen = _told(
+        SeenMachine("m", "c", True, ""), "7\n\f\nab 644 root root /etc/ü x\n\f\n\f\nnginx\tok\n"
+    )
+    assert (seen.generation, dict(seen.ready)) == ("7", {"nginx": "ok"})
+    assert dict(seen.manifest) == {"/etc/ü x": "ab 644 root root /etc/ü x"}
+
+
+@pytest.fixture
+def dripping(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whoever the engine is taken for answers some bytes at a time, and does not end."""
+    ours, theirs = socket.socketpair()
+    over = threading.Event()
+
+    def drip() -> None:
+        while not over.wait(0.05):
+            theirs.sendall(b"x" * 100)
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    monkeypatch.setattr(api, "_connected", lambda: ours)
+    yield
+    over.set()
+    thread.join()
+    theirs.close()
+
+
+@pytest.mark.parametrize("limits", [{"seconds": 0.5}, {"limit": 1000}])
+def test_an_answer_that_does_not_end_is_given_up(dripping: None, limits: dict[str, float]) -> None:
+    with pytest.raises(api.Unbounded):
+        api.call("GET", "/x", None, **limits)  # type: ignore[arg-type]
+
+
+def test_no_key_of_an_nginx_map_is_a_word_of_the_maps_own() -> None:
+    assert nginx_key("include") == r'"\\include"'
