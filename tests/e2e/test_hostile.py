@@ -55,7 +55,7 @@ print(json.dumps(found))
 LITTER = """
 import os
 os.chdir("/run/door")
-open("big", "wb").write(bytes(20_000_000))
+open("big", "wb").write(bytes(1_000_000))
 for number in range(1000):
     open(f".{number}", "w").close()
 os.symlink("/etc", "link")
