@@ -6,7 +6,7 @@ import fcntl
 import ipaddress
 import json
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from labctl.errors import LabctlError, Unsettled
@@ -34,19 +34,21 @@ def choose(
     """The first free subnet of a pool; LabctlError when all are taken."""
     whole, prefix = (SMALL_POOLS, SMALL_PREFIX) if small else (POOLS, PREFIX)
     bits = 32 - prefix
-    used = {
-        number
-        for other in taken
-        if other.overlaps(whole[pool])
-        for number in range(
-            int(other.network_address) >> bits, (int(other.broadcast_address) >> bits) + 1
-        )
-    }
-    first = int(whole[pool].network_address) >> bits
-    for number in range(first, first + (whole[pool].num_addresses >> bits)):
+    first, last = _numbers(whole[pool], bits)
+    used = set[int]()
+    for other in taken:
+        begin, end = _numbers(other, bits)
+        used.update(range(max(begin, first), min(end, last) + 1))
+    for number in range(first, last + 1):
         if number not in used:
             return f"{ipaddress.IPv4Address(number << bits)}/{prefix}"
     raise LabctlError(f"every /{prefix} of {whole[pool]} is taken", "`labctl list` shows by whom")
+
+
+@lru_cache(maxsize=8192)
+def _numbers(network: ipaddress.IPv4Network, bits: int) -> tuple[int, int]:
+    """The first and the last block of 2^bits addresses that a network has a part of."""
+    return int(network.network_address) >> bits, int(network.broadcast_address) >> bits
 
 
 def subnets_for(
@@ -159,9 +161,12 @@ def has_ipv6_loopback() -> bool:
     return any(line.startswith(f"{1:032x} ") for line in addresses)
 
 
+_network = lru_cache(maxsize=8192)(ipaddress.IPv4Network)
+
+
 def _taken(recorded: Mapping[str, str]) -> list[ipaddress.IPv4Network]:
     routes = [network for _, network in host_routes() if network.prefixlen]
-    return routes + [ipaddress.IPv4Network(subnet) for subnet in recorded.values()]
+    return routes + [_network(subnet) for subnet in recorded.values()]
 
 
 def _recorded(data: Path) -> dict[str, str]:

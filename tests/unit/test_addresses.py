@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,29 @@ def test_a_subnet_that_only_the_engine_knows_of_is_not_taken(tmp_path: Path) -> 
     assert chosen(False, "10.128.0.0/23") == "10.128.2.0/24"
     assert chosen(True, "10.128.2.0/24") == "10.128.2.0/24"
     assert chosen(False, "10.128.0.0/16") == "10.129.0.0/24"
+
+
+@pytest.mark.parametrize("pool", addresses.SMALL_POOLS)
+def test_there_is_room_for_a_thousand_sandboxes_beside_labs(pool: str) -> None:
+    """Each gets a subnet of its own, none of them twice, and none of a lab's."""
+    taken = [network(addresses.choose([], pool))]
+    for _ in range(1000):
+        taken.append(network(addresses.choose(taken, pool, small=True)))
+    taken.sort()
+    assert not [a for a, b in pairwise(taken) if a.overlaps(b)]
+
+
+def test_a_sandbox_keeps_its_subnet(tmp_path: Path) -> None:
+    def of(name: str) -> dict[str, str]:
+        segments = {"internet": "public", "lan": "private"}
+        return addresses.subnets_for(name, segments, {}, tmp_path, up=False, small=True)
+
+    first, second = of("class-s01"), of("class-s02")
+    assert first == {"internet": "198.19.0.0/26", "lan": "10.224.0.0/26"}
+    assert second == {"internet": "198.19.0.64/26", "lan": "10.224.0.64/26"}
+    assert of("class-s01") == first
+
+
+def test_that_there_is_no_room_for_another_sandbox_is_said() -> None:
+    with pytest.raises(LabctlError, match=r"every /26 of 198\.19\.0\.0/16 is taken"):
+        addresses.choose([addresses.SMALL_POOLS["public"]], small=True)
