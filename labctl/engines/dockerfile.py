@@ -87,6 +87,14 @@ WRITTEN: Mapping[str, str] = {
 }
 
 
+def as_written(path: str) -> str:
+    """A path of a machine as labs write it, where a program has followed one of these links."""
+    for link, place in WRITTEN.items():
+        if path.startswith(f"{place}/"):
+            return link + path.removeprefix(place)
+    return path
+
+
 # What must be there before a package is installed: sshd's makes keys for the host, which all
 # machines of an image would share, unless it is told that they are elsewhere.
 BEFORE: Mapping[str, Mapping[str, bytes]] = {

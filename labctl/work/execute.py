@@ -12,7 +12,7 @@ from labctl import ssh
 from labctl.engines import api, compose
 from labctl.engines.api import Finished
 from labctl.engines.compose import Engine
-from labctl.engines.dockerfile import own_recipe, reference
+from labctl.engines.dockerfile import as_written, own_recipe, reference
 from labctl.errors import LabctlError, Unsettled
 from labctl.model import Lab
 from labctl.parallel import each
@@ -224,7 +224,8 @@ def refusal(machine: str, output: str, files: Files) -> str:
     who = f"{printable(daemon[1])} on {machine} refuses" if daemon else f"{machine} could not take"
     lines = [f"{who} the new configuration; the old one is back and keeps serving:"]
     lines += [f"    {printable(line)}" for line in said.strip().splitlines()]
-    for path, line in dict.fromkeys(_PATH.findall(said)):
+    for found, line in dict.fromkeys(_PATH.findall(said)):
+        path = found if found in files else as_written(found)
         if path in files:
             source = files[path].source
             # content keeps its lines, a rendered file has those of its template
