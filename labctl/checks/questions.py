@@ -167,6 +167,6 @@ def request(question: Any) -> dict[str, Any]:
     if isinstance(question, Ws) and question.others:
         also = {key: said[key] for key in ("url", "until", "origin") if key in said}
         said["others"] = [also] * question.others
-    if "read" in said and isinstance(question, Smtp):
-        said["read"] = dataclasses.asdict(question.read)  # type: ignore[arg-type]
+    if isinstance(question, Smtp) and question.read is not None:
+        said["read"] = dataclasses.asdict(question.read)
     return said
