@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 
 from labctl.cli import common
 
@@ -21,6 +22,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=None,
         help="listen on all addresses of the host, not only on its loopback",
     )
+    up.add_argument("--dns", type=_address, metavar="ADDRESS",
+                    help="answer the names of all classes and labs in DNS, with and at this address"
+                    " of the host (port 53); `none`: no more")  # fmt: skip
+    up.add_argument("--dns-port", type=common.port, metavar="PORT",
+                    help="the port to answer at (53)")  # fmt: skip
     down = actions.add_parser("down", allow_abbrev=False, help="take it down")
     down.add_argument(
         "--purge", action="store_true", help="forget the bastion's host key and users as well"
@@ -28,6 +34,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     status = actions.add_parser("status", allow_abbrev=False, help="what it listens on and knows")
     for action in (up, down, status):
         common.json_argument(action)
+
+
+def _address(text: str) -> str:
+    """An address of the host as it is usually written; "" for ``none``."""
+    if text == "none":
+        return ""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no IP address") from None
+    if address.is_unspecified or address.is_multicast:
+        raise argparse.ArgumentTypeError(f"{address} is no address that a name can have")
+    return str(address)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,7 +59,9 @@ def _up(options: argparse.Namespace) -> int:
     from labctl.cli.progress import Progress
     from labctl.work import edge
 
-    chosen = edge.with_ports(options.http, options.https, options.ssh, options.public)
+    chosen = edge.with_ports(
+        options.http, options.https, options.ssh, options.public, options.dns, options.dns_port
+    )
     with Progress(quiet=options.json) as progress:
         edge.up(chosen, progress)
     return _status(options)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from labctl import doors
 from labctl.edge import DOORS, NAME
 from labctl.edge.names import Known
-from labctl.kinds import bastion, edge
+from labctl.kinds import bastion, edge, wildcard
 from labctl.model import Expansion, Lab, Machine, Mount, Publishing, Service
 
-BASTION = "bastion"
+BASTION, DNS = "bastion", "dns"
 # what a machine with a read-only root still writes: what it is rendered, and its own notes
 _OWN = ("/etc/labctl:exec,mode=755,size=8m", "/var/lib/labctl:mode=700,size=64m")
 
@@ -27,9 +27,17 @@ class Places:
 
 
 def edge_lab(
-    known: Known, publishing: Publishing, ssh: int, places: Places, name: str = NAME
+    known: Known,
+    publishing: Publishing,
+    ssh: int,
+    places: Places,
+    name: str = NAME,
+    dns: wildcard.Options | None = None,
 ) -> Lab:
-    """The edge with what it knows; ``ssh`` is the host's port of the bastion."""
+    """The edge with what it knows; ``ssh`` is the host's port of the bastion.
+
+    ``dns`` says where its names are answered; without, nowhere.
+    """
     options = edge.Options(
         known=known,
         addresses=tuple(_addresses(publishing)),
@@ -38,14 +46,17 @@ def edge_lab(
         ssh=ssh,
         bastion=doors.ssh(BASTION).replace(doors.INSIDE, f"{DOORS}/{NAME}"),
     )
-    services = (
+    services = [
         Service(NAME, "edge", NAME, options, edge.of_options(options)),
         Service(BASTION, "bastion", BASTION, bastion.Options(), bastion.EXPANSION),
-    )
-    machines = (
+    ]
+    machines = [
         _machine(services[0], (Mount(places.doors, DOORS),), on_host=True),
         _machine(services[1], tuple(_of_bastion(places)), on_host=False),
-    )
+    ]
+    if dns:
+        services.append(Service(DNS, "wildcard", DNS, dns, wildcard.of_options(dns)))
+        machines.append(_machine(services[-1], (), on_host=True))
     return Lab(
         name=name,
         title="The edge of this host",

@@ -39,6 +39,11 @@ class Known:
     groups: tuple[Group, ...] = ()
     labs: tuple[Single, ...] = ()
 
+    def domains(self) -> tuple[str, ...]:
+        """Every domain once, sorted."""
+        of_groups = {domain for group in self.groups for domain in group.domains}
+        return tuple(sorted(of_groups.union(*(lab.domains for lab in self.labs))))
+
 
 @dataclass(frozen=True, slots=True)
 class Way:

@@ -46,14 +46,16 @@ def listeners(proc: Path = PROC) -> tuple[Listener, ...]:
     return tuple(found for table in tables if table.exists() for found in parse(table.read_text()))
 
 
-def in_the_way(found: Iterable[Listener], port: int) -> tuple[Listener, ...]:
-    """Those that keep a lab from listening on loopback at ``port``, IPv4 and IPv6."""
-    return tuple(listener for listener in found if listener.port == port and _blocks(listener))
+def in_the_way(found: Iterable[Listener], port: int, address: str = "") -> tuple[Listener, ...]:
+    """Those that keep a lab from listening at ``port`` of an address, or of loopback (both)."""
+    there = (listener for listener in found if listener.port == port)
+    return tuple(listener for listener in there if _blocks(listener, address))
 
 
-def _blocks(listener: Listener) -> bool:
+def _blocks(listener: Listener, wanted: str) -> bool:
     address = ipaddress.ip_address(listener.address)
-    return address.is_loopback or address.is_unspecified
+    same = address == ipaddress.ip_address(wanted) if wanted else address.is_loopback
+    return same or address.is_unspecified
 
 
 def program(inode: str, proc: Path = PROC) -> str:
@@ -98,9 +100,13 @@ def holder(
     port: int,
     containers: Iterable[Mapping[str, Any]],
     found: Iterable[Listener] | None = None,
+    address: str = "",
 ) -> str:
-    """Who keeps a lab from taking ``port`` on loopback, in words; empty when it is free."""
-    taken = in_the_way(listeners() if found is None else found, port)
+    """Who keeps a lab from taking ``port`` of an address, in words; empty when it is free.
+
+    Without an address, of loopback.
+    """
+    taken = in_the_way(listeners() if found is None else found, port, address)
     published = container(port, containers)
     if published or not taken:
         return published

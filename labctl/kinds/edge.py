@@ -17,12 +17,8 @@ from labctl.model import Daemon, Expansion, File, Kept, Lab, Limits, Probe, Serv
 BROUGHT = True
 TIER: Tier = "outside"
 CONFIG, MAP, LISTEN = "/etc/nginx/nginx.conf", "/etc/nginx/doors.map", "/etc/nginx/listen/"
+_AS_DAEMON = "daemon off; pid /run/nginx/pid;"
 TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
-# never root, and of root's powers only that to listen on low ports
-_USER = (
-    *("setpriv", "--reuid=www-data", "--regid=www-data", "--init-groups"),
-    *("--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +31,14 @@ class Options:
     https: int = 443
     ssh: int = 2222
     bastion: str = ""
+
+
+def unprivileged(user: str) -> tuple[str, ...]:
+    """Words before a command: never root, and of its powers only that to listen on low ports."""
+    return (
+        *("setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"),
+        *("--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"),
+    )
 
 
 def expand(service: Service, scope: Scope) -> Expansion:
@@ -58,7 +62,7 @@ def _daemon(http: int) -> Daemon:
     question = b"GET / HTTP/1.1\r\nHost: ready.invalid\r\n\r\n"
     return Daemon(
         name="edge",
-        run=(*_USER, "nginx", "-e", "/dev/stderr", "-g", "daemon off; pid /run/nginx/pid;"),
+        run=(*unprivileged("www-data"), "nginx", *("-e", "/dev/stderr", "-g", _AS_DAEMON)),
         prepare=(
             # the log is the container's output, whose owner is root
             ("chmod", "o+w", "/dev/stdout"),

@@ -110,5 +110,7 @@ class Ways:
             f"  *.{domain}.  IN A  <the address of this host>\n"
             "or, where the room's resolver is dnsmasq or the host's own:\n"
             f"  address=/{domain}/<the address of this host>\n"
-            "and the edge has to listen to others: `labctl edge up --public`"
+            "and the edge has to listen to others: `labctl edge up --public`\n"
+            "or this host answers them itself, at port 53, to whom the room's resolver, or each\n"
+            "machine in the room, is sent: `labctl edge up --public --dns <the address>`"
         )

@@ -5,13 +5,14 @@ It is rendered, planned and executed as a lab is; only what it consists of comes
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 
 from labctl import plan
 from labctl.edge import NAME
-from labctl.edge.lab import edge_lab
+from labctl.edge.lab import DNS, edge_lab
 from labctl.engines import api, compose
 from labctl.engines.compose import Engine
 from labctl.errors import LabctlError, Unsettled
@@ -46,9 +47,10 @@ class EdgeSession(Rendered):
 
     @cached_property
     def lab(self) -> Lab:
-        """Its two machines."""
-        chosen, places = self.chosen, edge_home.places()
-        return edge_lab(edge_home.known(), chosen.publishing, chosen.ssh, places, self.name)
+        """Its two machines, or three."""
+        chosen, places, known = self.chosen, edge_home.places(), edge_home.known()
+        dns = edge_home.name_server(chosen, known)
+        return edge_lab(known, chosen.publishing, chosen.ssh, places, self.name, dns)
 
     @cached_property
     def kept(self) -> Kept:
@@ -87,6 +89,7 @@ def up(chosen: EdgeSettings, report: Report) -> Plan:
     edge_home.prepare()
     with edge_home.state().locked():
         _check_ports(chosen, engine)
+        _check_dns(chosen, engine)
         edge_home.remember(chosen)
         seats.refresh()
         for _ in range(_ATTEMPTS - 1):
@@ -134,6 +137,26 @@ def _check_ports(chosen: EdgeSettings, engine: Engine) -> None:
     raise LabctlError("\n".join(lines), _way_out(held.values(), chosen))
 
 
+def _check_dns(chosen: EdgeSettings, engine: Engine) -> None:
+    """LabctlError where the name server could not listen, or nobody could go by its answers."""
+    if not chosen.dns:
+        return
+    address = ipaddress.ip_address(chosen.dns)
+    if not (address.is_loopback or chosen.publishing.public):
+        raise LabctlError(
+            f"names would lead to {address}, and the edge listens on this host's loopback only",
+            f"labctl edge up --public --dns {address}", status=2,
+        )  # fmt: skip
+    if DNS in execute.running(engine, edge_home.lab_name()):
+        return
+    containers, listening = api.containers([], running_only=True), holders.listeners()
+    if who := holders.holder(chosen.dns_port, containers, listening, chosen.dns):
+        raise LabctlError(
+            f"port {chosen.dns_port} of {address} is held by {who}",
+            "stop that, or give the name server another port: --dns-port 5353 (clients ask 53)",
+        )
+
+
 def _way_out(held: Iterable[str], chosen: EdgeSettings) -> str:
     """What to type: a lab goes behind the edge, anything else keeps its port."""
     labs = sorted({who.removeprefix("lab ") for who in held if who.startswith("lab ")})
@@ -163,7 +186,12 @@ def down(purge: bool = False) -> int:
 
 
 def with_ports(
-    http: int | None, https: int | None, ssh: int | None, public: bool | None
+    http: int | None,
+    https: int | None,
+    ssh: int | None,
+    public: bool | None,
+    dns: str | None = None,
+    dns_port: int | None = None,
 ) -> EdgeSettings:
     """The edge's settings as they were, with what is said now."""
     before = edge_home.settings()
@@ -174,4 +202,9 @@ def with_ports(
         https=https or was.https,
         public=was.public if public is None else public,
     )
-    return EdgeSettings(publishing, ssh or before.ssh)
+    return EdgeSettings(
+        publishing,
+        ssh or before.ssh,
+        before.dns if dns is None else dns,
+        dns_port or before.dns_port,
+    )

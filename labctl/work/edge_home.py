@@ -18,6 +18,7 @@ from labctl.engines.state import State, write_atomically
 from labctl.errors import LabctlError
 from labctl.host import addresses
 from labctl.keep import lab_home
+from labctl.kinds import wildcard
 from labctl.model import Lab, Publishing
 
 _LABS, _SETTINGS = "labs", "settings.json"
@@ -25,10 +26,15 @@ _LABS, _SETTINGS = "labs", "settings.json"
 
 @dataclass(frozen=True, slots=True)
 class EdgeSettings:
-    """The host's ports that the edge takes: HTTP and HTTPS, and SSH of the bastion."""
+    """The host's ports that the edge takes: HTTP and HTTPS, and SSH of the bastion.
+
+    ``dns`` is the host's address that its names are answered with, and at which; "" for nowhere.
+    """
 
     publishing: Publishing = field(default_factory=Publishing)
     ssh: int = 2222
+    dns: str = ""
+    dns_port: int = 53
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -59,6 +65,14 @@ def places() -> Places:
     return Places(str(doors.home()), users, seats, passwords)
 
 
+def name_server(chosen: EdgeSettings, names: Known) -> wildcard.Options | None:
+    """What answers the names of classes and labs in DNS; None where nothing is to."""
+    if not chosen.dns:
+        return None
+    asked = (domain for domain in names.domains() if not domain.endswith(".localhost"))
+    return wildcard.Options(tuple(asked), chosen.dns, chosen.dns_port)
+
+
 def prepare() -> None:
     """Make these directories, closed to others."""
     doors.prepare(NAME)
@@ -72,7 +86,7 @@ def settings() -> EdgeSettings:
     """With what the edge was brought up last, or would be."""
     try:
         found = json.loads((home() / _SETTINGS).read_bytes())
-        read = EdgeSettings(Publishing(**found["publishing"]), found["ssh"])
+        read = EdgeSettings(**{**found, "publishing": Publishing(**found["publishing"])})
     except FileNotFoundError:
         read = EdgeSettings()
     except (ValueError, KeyError, TypeError):

@@ -36,6 +36,8 @@ class EdgeStatus:
             "https": publishing.https,
             "ssh": self.settings.ssh,
             "public": publishing.public,
+            "dns": self.settings.dns,
+            "dns_port": self.settings.dns_port,
             "classes": {group.name: list(group.domains) for group in self.known.groups},
             "labs": {lab.name: list(lab.domains) for lab in self.known.labs},
         }
@@ -50,6 +52,8 @@ class EdgeStatus:
         where = "on all addresses" if publishing.public else "on loopback"
         ports = f"HTTP {publishing.http}, HTTPS {publishing.https}, SSH {self.settings.ssh}"
         yield f"ports     {ports}, {where}"
+        if self.settings.dns:
+            yield f"DNS       answers {self.settings.dns}, there at port {self.settings.dns_port}"
         for group in self.known.groups:
             yield f"class     {group.name}: <student>.{group.domains[0]}"
         for lab in self.known.labs:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl.dns import dnssec
 from tests.e2e.conftest import Labs
 from tests.e2e.support.curl import curl
 from tests.e2e.support.edge import OwnEdge, behind, door, lines_with, log_of, published, raw
@@ -317,6 +318,60 @@ def test_it_is_no_lab(edge: OwnEdge, labs: tuple[OwnLab, OwnLab]) -> None:
     listed = {one["name"] for one in json.loads(edge.home.labctl("list", "--json").out)}
     assert {lab.name for lab in labs} <= listed
     assert not any(name.startswith("edge") for name in listed)
+
+
+def ask(edge: OwnEdge, port: int, name: str, tcp: bool = False) -> tuple[int, str]:
+    """The status of an answer from the edge's name server, and the address (RFC 1035)."""
+    query = b"LB\x01\0\0\x01\0\0\0\0\0\0" + dnssec.wire_name(name) + b"\0\x01\0\x01"
+    kind = socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as connection:
+        connection.settimeout(10)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(len(query).to_bytes(2, "big") + query if tcp else query)
+        answer = connection.recv(4096)[2 if tcp else 0 :]
+    assert answer[:2] == b"LB"
+    return answer[3] & 15, socket.inet_ntoa(answer[-4:]) if answer[7] else ""
+
+
+def test_names_are_answered_in_dns_where_it_is_said(
+    edge: OwnEdge, labs: tuple[OwnLab, OwnLab]
+) -> None:
+    port, refused = free_port(), 5
+    assert edge.up("--dns", "127.0.0.1", "--dns-port", str(port)).status == 0
+    try:
+        for name in (
+            f"www.{labs[0].domain}",
+            labs[1].domain,
+            f"www.s01.{CLASS}.test",
+            "a.b.t-class.test",
+        ):
+            for tcp in (False, True):
+                assert ask(edge, port, name, tcp) == (0, "127.0.0.1")
+        for name in ("www.example.com", "test", f"x{CLASS}.test", "version.bind"):
+            assert ask(edge, port, name) == (refused, "")
+        edge.enrol("t-other", s01="")
+        assert ask(edge, port, "s01.t-other.test") == (refused, "")
+        edge.must("up")
+        assert ask(edge, port, "s01.t-other.test") == (0, "127.0.0.1")
+        assert json.loads(edge.must("status", "--json").out)["dns"] == "127.0.0.1"
+        assert "root" not in edge.exec("dns", "ps", "-o", "user=", "-C", "unbound")
+    finally:
+        assert edge.up("--dns", "none").status == 0
+    with pytest.raises(OSError, match="refused"):
+        ask(edge, port, f"www.{labs[0].domain}", tcp=True)
+
+
+def test_a_name_server_that_could_not_listen_is_refused(edge: OwnEdge) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        ran = edge.up("--dns", "127.0.0.1", "--dns-port", str(port))
+    assert ran.status == 1
+    assert f"port {port} of 127.0.0.1 is held by " in ran.err
+    ran = edge.up("--dns", "192.0.2.7")
+    assert ran.status == 2
+    assert "labctl edge up --public --dns 192.0.2.7" in ran.err
+    assert edge.up("--dns", "0.0.0.0").status == 2
+    assert edge.up().status == 0
 
 
 def test_status_says_what_is_there(edge: OwnEdge, labs: tuple[OwnLab, OwnLab]) -> None:

@@ -96,6 +96,10 @@ def test_sockets_are_read_as_the_kernel_prints_them() -> None:
         ("::1", 443, "14"),
     ]
     assert [s.inode for s in holders.in_the_way(found, 80)] == ["11"]
+    assert [s.inode for s in holders.in_the_way(found, 80, "192.168.1.5")] == ["12"]
+    assert holders.in_the_way(found, 80, "192.168.1.6") == ()
+    everywhere = holders.Listener("0.0.0.0", 53, "15")
+    assert holders.in_the_way([everywhere], 53, "192.168.1.6") == (everywhere,)
 
 
 CONTAINERS = [

@@ -9,6 +9,7 @@ import re
 import stat
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,12 @@ from labctl.edge import is_edge
 from labctl.edge.behind import behind
 from labctl.edge.lab import Places, edge_lab
 from labctl.edge.names import Group, Known, Single, ways
+from labctl.errors import LabctlError
 from labctl.kinds import bastion
 from labctl.model import Kept, Key, Lab, Publishing, Seat
 from labctl.render import machine_files
 from labctl.render.compose import render
-from labctl.work import edge_home, seats
+from labctl.work import edge, edge_home, seats
 from labctl.work.session import wants
 from tests.support import kept_for, lab_at
 
@@ -290,6 +292,25 @@ def test_a_password_opens_once_and_until_its_end(homes: Path, lasting: int, open
     assert [status(said), status(said)] == [0 if opens else 1, 1]
 
 
+def test_names_are_answered_with_the_hosts_address_only_where_it_is_said(homes: Path) -> None:
+    names = Known((CLASS,), (LAB,))
+    assert edge_home.name_server(edge_home.EdgeSettings(), names) is None
+    assert list(the_edge().machines) == ["edge", "bastion"]
+    dns = edge_home.name_server(edge_home.EdgeSettings(dns="192.0.2.7"), names)
+    assert dns
+    assert dns.domains == ("lab1.test", "web-2026.test")
+    lab = edge_lab(names, Publishing(public=True), 2222, PLACES, dns=dns)
+    written = files_of(lab, "dns")["/etc/unbound/unbound.conf"]
+    assert "interface: 192.0.2.7@53" in written
+    assert 'local-data: "web-2026.test. 60 IN A 192.0.2.7"' in written
+    assert 'local-zone: "." always_refuse' in written
+    assert "localhost" not in written
+    six = edge_lab(
+        names, Publishing(public=True), 2222, PLACES, dns=replace(dns, address="2001::7")
+    )
+    assert "60 IN AAAA 2001::7" in files_of(six, "dns")["/etc/unbound/unbound.conf"]
+
+
 def test_a_lab_is_remembered_with_its_names_and_forgotten(homes: Path, hello: Lab) -> None:
     edge_home.register(hello)
     (found,) = edge_home.known().labs
@@ -306,3 +327,21 @@ def test_settings_are_remembered(homes: Path) -> None:
     assert edge_home.settings().ports == (8080, 8443, 2223)
     written = json.loads((homes / "data/edge/settings.json").read_text())
     assert written["ssh"] == 2223
+    assert edge.with_ports(None, None, None, None, "192.0.2.7").dns == "192.0.2.7"
+    edge_home.remember(edge_home.EdgeSettings(dns="192.0.2.7"))
+    assert edge.with_ports(None, None, None, None).dns == "192.0.2.7"
+    assert edge.with_ports(None, None, None, None, "").dns == ""
+
+
+def test_settings_of_an_older_labctl_are_read(homes: Path) -> None:
+    edge_home.remember(edge_home.EdgeSettings(ssh=2223))
+    path = homes / "data/edge/settings.json"
+    old = {key: value for key, value in json.loads(path.read_text()).items() if "dns" not in key}
+    path.write_text(json.dumps(old))
+    assert edge_home.settings().ssh == 2223
+
+
+def test_a_name_server_that_leads_to_where_nobody_listens_is_refused(homes: Path) -> None:
+    with pytest.raises(LabctlError, match="loopback only") as caught:
+        edge.up(edge_home.EdgeSettings(dns="192.0.2.7"), lambda *said: None)
+    assert "labctl edge up --public --dns 192.0.2.7" in caught.value.hint
