@@ -70,7 +70,9 @@ def _check(options: argparse.Namespace) -> int:
 
     asked = Asked(exercises=tuple(options.exercise), everything=options.all)
     with Progress(quiet=options.json) as progress:
-        found = check_class(options.name, asked, options.only, options.jobs, progress)
+        found = check_class(
+            options.name, asked, options.only, options.jobs, progress, class_matrix.signs
+        )
     if options.json:
         say_json(class_matrix.as_json(found))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from labctl.cli.output import paint, table
@@ -38,20 +38,23 @@ def who(student: str, name: str) -> str:
     return f"{student}  {safe(name, 24)}"
 
 
-def _row(row: Row) -> str:
-    """The signs of a student's checks, exercises apart, and the points."""
+def signs(row: Row) -> str:
+    """The signs of a student's checks, exercises apart, and the points, without colours."""
+    return _row(row, lambda text, _: text)
+
+
+def _row(row: Row, paint: Callable[[str, str], str] = paint) -> str:
     if row.run is None:
         return paint(safe(row.error.partition("\n")[0], 100), "red")
-    groups = ("".join(_mark(record) for record in group.records) for group in row.run.groups)
+    groups = (
+        "".join(paint(*_MARKS[_state(record)]) for record in group.records)
+        for group in row.run.groups
+    )
     return f"{' '.join(groups)}  {row.run.points}/{row.run.of}"
 
 
 def _state(record: Record) -> str:
     return "unasked" if not record.attempts else "holds" if record.passed else "fails"
-
-
-def _mark(record: Record) -> str:
-    return paint(*_MARKS[_state(record)])
 
 
 def _checks(matrix: Matrix) -> Iterator[str]:

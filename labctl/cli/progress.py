@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 import time
@@ -50,8 +51,9 @@ class Progress:
 
     def _draw(self) -> None:
         width = max(map(len, self.states))
+        room = max(shutil.get_terminal_size().columns - width - 5, 10)  # a line never wraps
         lines = [
-            f"\x1b[2K  {name:{width}}  {paint(state[:60], _FINAL.get(state, 'blue'), sys.stderr)}"
+            f"\x1b[2K  {name:{width}}  {paint(state[:room], _FINAL.get(state, 'blue'), sys.stderr)}"
             for name, state in self.states.items()
         ]
         up = f"\x1b[{self.drawn}A" if self.drawn else ""

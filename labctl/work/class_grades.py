@@ -58,12 +58,14 @@ class Matrix:
     rows: tuple[Row, ...] = field(default=())
 
 
-def check_class(name: str, asked: Asked, only: str, at_once: int, report: Report) -> Matrix:
+def check_class(
+    name: str, asked: Asked, only: str, at_once: int, report: Report, told: Callable[[Row], str]
+) -> Matrix:
     """Ask checks of every sandbox of a class, or of some, and keep each run.
 
     ``at_once`` is how many at a time, 0 for as many as this host has use for. ``report`` is told
-    an id and what became of it. LabctlError where there is no such class, student or exercise;
-    what is wrong with one sandbox is in its row.
+    an id and, as soon as it is there, its row, in the words of ``told``. LabctlError where there
+    is no such class, student or exercise; what is wrong with one sandbox is in its row.
     """
     record = registry.get(name)
     places = chosen(record, only)
@@ -77,7 +79,7 @@ def check_class(name: str, asked: Asked, only: str, at_once: int, report: Report
         report(place.id, "waiting")
     for place, answer in processes.each(work, asking, at_once or _at_once(), SECONDS):
         rows[place.id] = _row(place, answer)
-        report(place.id, _told(rows[place.id]))
+        report(place.id, told(rows[place.id]))
     return Matrix(name, record.domain, tuple(rows.values()))
 
 
@@ -155,14 +157,6 @@ def _row(place: Place, answer: Mapping[str, Any]) -> Row:
         return Row(place, error="not up" if error.endswith(" is not up") else error)
     seen = tuple(Leak(place.id, *leak) for leak in answer["leaks"])
     return Row(place, from_json(answer["run"]), "", seen, answer["trouble"])
-
-
-def _told(row: Row) -> str:
-    """What became of a sandbox, in a few words."""
-    if row.run is None:
-        return row.error
-    held = sum(record.passed for record in row.run.records)
-    return f"{held} of {len(row.run.records)} hold"
 
 
 def grades(name: str, only: str, which: Which) -> Gradebook:

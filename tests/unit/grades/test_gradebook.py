@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -11,11 +12,13 @@ import pytest
 
 from labctl.classes.record import Place
 from labctl.classes.roster import Student
+from labctl.cli import class_matrix, progress
 from labctl.grades import gradebook, gradebook_exports
 from labctl.grades.gradebook import Column, Gradebook, Which
 from labctl.grades.leaks import Leak
 from labctl.grades.page import class_page
 from labctl.grades.run import BEGUN, Record, Run
+from labctl.work.class_grades import Row
 
 COLUMNS = (Column("one", "The first", 3), Column("two", "The second", 5))
 EVIL = '=HYPERLINK("http://x")'
@@ -134,3 +137,23 @@ def test_the_page_asks_nobody_and_runs_nothing() -> None:
     assert all(link.startswith("#") and link[1:] in tags.ids for link in tags.links)
     assert "has s01&#39;s secret.flag" in page
     assert "not tried" in page
+
+
+def test_a_row_is_told_as_signs_as_soon_as_it_is_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "coloured", lambda stream: True)
+    held, failed = run("1", "one", 3).records[0], run("1", "one", 1).records[0]
+    unasked = replace(failed, attempts=0, points=0)
+    checked = Run("web-s01", "1", "1", (held, failed, unasked), {"one": "The first"})
+    with progress.Progress() as told:
+        told("s01", "waiting")
+        told("s02", "waiting")
+        told("s01", class_matrix.signs(Row(Place(1, STUDENTS[0]), checked)))
+        told("s02", class_matrix.signs(Row(Place(2, STUDENTS[1]), error="not\x1b[2J up\nat all")))
+    seen = capsys.readouterr().err
+    *_, first, second = seen.rstrip("\n").split("\n")
+    assert "+x.  4/9" in first
+    assert "\x1b[2J" not in second
+    assert "up" in second
+    assert "at all" not in seen
