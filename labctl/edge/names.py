@@ -14,10 +14,14 @@ _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A class: below each of its ``domains``, the last label is a seat."""
+    """A class: below each of its ``domains``, the last label is a seat.
+
+    ``bandwidth`` is what each connection may have, bits per second in a direction; 0: any.
+    """
 
     name: str
     domains: tuple[str, ...]
+    bandwidth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,14 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A host name, or a regular expression over them, and the door (nginx: map)."""
+    """A host name, or a regular expression over them, and the door (nginx: map).
+
+    ``rate`` is what a connection there may have, bytes per second; 0: any.
+    """
 
     match: str
     door: str
+    rate: int = 0
 
 
 def ways(known: Known) -> tuple[Way, ...]:
@@ -68,7 +76,7 @@ def ways(known: Known) -> tuple[Way, ...]:
 
 def _of_seats(group: Group, domain: str) -> Way:
     seat = r"(?:[a-z0-9-]+\.)*(?<seat>[a-z0-9-]+)"
-    return Way(rf"~*^{seat}\.{_escaped(domain)}\z", f"{group.name}-$seat")
+    return Way(rf"~*^{seat}\.{_escaped(domain)}\z", f"{group.name}-$seat", group.bandwidth // 8)
 
 
 def _of_lab(lab: Single, domain: str) -> Way:

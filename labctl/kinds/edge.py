@@ -16,7 +16,8 @@ from labctl.model import Daemon, Expansion, File, Kept, Lab, Limits, Probe, Serv
 
 BROUGHT = True
 TIER: Tier = "outside"
-CONFIG, MAP, LISTEN = "/etc/nginx/nginx.conf", "/etc/nginx/doors.map", "/etc/nginx/listen/"
+CONFIG, LISTEN = "/etc/nginx/nginx.conf", "/etc/nginx/listen/"
+DOORS_MAP, RATES_MAP = "/etc/nginx/doors.map", "/etc/nginx/rates.map"
 _AS_DAEMON = "daemon off; pid /run/nginx/pid;"
 TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
 
@@ -87,4 +88,6 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     for name in ("http", "https", "ssh"):
         listen = {"options": options, "port": getattr(options, name)}
         yield File(f"{LISTEN}{name}.conf", Template("edge/listen.conf.j2", listen))
-    yield File(MAP, Template("edge/doors.map.j2", {"ways": ways(options.known)}))
+    found = {"ways": ways(options.known)}
+    yield File(DOORS_MAP, Template("edge/doors.map.j2", found))
+    yield File(RATES_MAP, Template("edge/rates.map.j2", found))

@@ -137,7 +137,8 @@ def _groups() -> Iterable[Group]:
     from labctl.classes import registry
 
     for record in registry.everything():
-        yield Group(record.name, (record.domain, f"{record.name}.localhost"))
+        domains = record.domain, f"{record.name}.localhost"
+        yield Group(record.name, domains, record.limits.bandwidth)
 
 
 def _labs() -> Iterable[Single]:

@@ -172,6 +172,36 @@ def test_a_new_class_is_a_reload_that_breaks_nothing(edge: OwnEdge) -> None:
         assert download.communicate()[0] == 2 * f"{CLASS}-s01".encode()
 
 
+_SLOW = """
+from dataclasses import replace
+from labctl.classes import registry
+from labctl.model import Limits
+registry.change("t-slow", lambda one: replace(one, limits=replace(one.limits, bandwidth=800_000)))
+"""
+
+
+def test_a_connection_has_no_more_than_its_classs_bandwidth(edge: OwnEdge) -> None:
+    edge.enrol("t-slow", s01="")
+    edge.must("up")
+    size, rate = 400_000, 100_000  # bytes, and bytes per second
+
+    def seconds(group: str, student: str) -> float:
+        host = f"www.{student}.{group}.localhost"
+        start = time.monotonic()
+        answer = curl(edge.url(host), *edge.to(host))
+        assert (answer.status, len(answer.body)) == (200, size)
+        return time.monotonic() - start
+
+    with door(edge, "t-slow-s01") as slow, door(edge, f"{CLASS}-s02") as free:
+        slow.text = free.text = "x" * size
+        least = size / rate - 1  # nginx lets a second's worth go at once
+        assert seconds("t-slow", "s01") < least
+        edge.python(_SLOW)
+        edge.must("up")
+        assert seconds("t-slow", "s01") >= least
+        assert seconds(CLASS, "s02") < least
+
+
 def test_nothing_changes_where_all_is_known(edge: OwnEdge) -> None:
     before = edge.workers(), edge.container("edge")
     edge.must("up")

@@ -122,6 +122,18 @@ def test_a_class_is_one_pattern_and_other_ports_are_a_restart() -> None:
     assert not "/etc/nginx/doors.map".startswith(daemon.restarts)
 
 
+def test_a_connection_has_the_bandwidth_of_its_class() -> None:
+    slow = replace(CLASS, bandwidth=800_000)
+    hub = Single("web-2026", ("web-2026.test",), ("mail.web-2026.test",))
+    found = edge_lab(Known((slow,), (LAB, hub)), Publishing(), 2222, PLACES)
+    table = files_of(found, "edge")["/etc/nginx/rates.map"].splitlines()[1:]
+    assert [line for line in table if "<seat>" in line and not line.endswith(" 100000;")] == []
+    assert "mail.web-2026.test 0;" in table
+    assert table.index("mail.web-2026.test 0;") == 0
+    free = files_of(the_edge(), "edge")["/etc/nginx/rates.map"].splitlines()[1:]
+    assert {line.split()[-1] for line in free} == {"0;"}
+
+
 def test_least_privilege_in_the_compose_file() -> None:
     text = render(the_edge(), lambda packages: "image", "/state").decode()
     edge, _, beside = text.partition("  bastion:\n")
