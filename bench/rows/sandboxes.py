@@ -11,15 +11,18 @@ from typing import Any
 
 from bench import students as classes
 from bench.measure import Row, Sample, at_most, interleaved, missing, ratio, timed
+from bench.neighbours import HARM, measured
 from bench.peer import Peer, Unavailable
 from bench.rows.footprint import MB, pss
-from bench.students import NAME, Students, Undo, compose, each, merged
+from bench.students import APPLICATIONS, NAME, Students, Undo, compose, each, merged
 from bench.workspace import Workspace
 
 COUNT = 30
+NEIGHBOURS = 4
 IDLE_SECONDS = 60
 IDLE_BAR, RUNNING_BAR = 25, 60  # MB
 GRADING_BAR = 20.0  # seconds
+SLOWER_BAR, LATER_BAR = 2.0, 20.0  # times the quiet p50, ms beside the quiet p99
 EXERCISES = ("01-virtual-host", "03-cgi", "04-register")  # 20 checks together
 _ALIKE = "each with what it has of its own"
 
@@ -32,6 +35,7 @@ def rows(workspace: Workspace, rounds: int) -> Iterable[Row]:
         students.up()
         yield from memory(students)
         yield grading(students)
+        yield from hostile(students)
 
 
 class Bringing:
@@ -201,3 +205,34 @@ def grading(students: Students) -> Row:
     asked = [len(one["checks"]) for one in told["students"]]
     what = f"grading {COUNT} sandboxes × {min(asked)} checks"
     return at_most(what, seconds, GRADING_BAR, "s", f"exercises {', '.join(EXERCISES)}")
+
+
+def hostile(students: Students) -> Iterator[Row]:
+    """What harm in one sandbox costs four others, each kind beside a quiet time just before it."""
+    culprit, *others = students.ids[: NEIGHBOURS + 1]
+    students.wake()
+    sites = {
+        students.host(one, site): students.doors / students.sandbox(one) / "http.sock"
+        for one in others
+        for site in APPLICATIONS
+    }
+    (machine,) = students.containers(culprit)
+    slower, later = dict[str, float](), dict[str, float]()
+    failed = asked = 0
+    for harm in HARM:
+        quiet = measured(sites, machine.name)
+        got = measured(sites, machine.name, harm, other=students.sandbox(others[0]))
+        slower[harm] = got.milliseconds(0.5) / quiet.milliseconds(0.5)
+        later[harm] = got.milliseconds(0.99) - quiet.milliseconds(0.99)
+        failed += len(got.failures)
+        asked += len(got.seconds)
+    what = f"{NEIGHBOURS} neighbours of a hostile sandbox"
+    yield Row(f"{what}: requests that failed", "0", f"{failed} of {asked:,}", failed == 0)
+    yield _worst(f"{what}: p50, times the quiet one", f"< {SLOWER_BAR:g}", slower, SLOWER_BAR)
+    yield _worst(f"{what}: p99 more than the quiet one, ms", f"≤ {LATER_BAR:g}", later, LATER_BAR)
+
+
+def _worst(what: str, bar: str, found: Mapping[str, float], limit: float) -> Row:
+    worst = max(found, key=lambda harm: found[harm])
+    note = ", ".join(f"{harm} {value:.2f}" for harm, value in found.items())
+    return Row(what, bar, f"{found[worst]:.2f} ({worst})", found[worst] < limit, note)
