@@ -186,20 +186,30 @@ def _up(lab: str, file: Path, words: Iterable[str]) -> None:
         raise Unsettled(error.message, error.hint) from None
 
 
+OCCUPIED = "active endpoints"  # what the engine says
+
+
+class Occupied(LabctlError):
+    """A network that the engine keeps, for it counts containers on it.
+
+    It may have lost count (seen with 20.10, once in some hundred times, where containers of one
+    network start together): until its restart nothing removes such a network.
+    """
+
+
 def down(lab: str, volumes: bool) -> None:
     """Stop and remove a lab's containers and networks, and its volumes where asked.
 
-    An engine may lose count of what hangs on a network, and then keeps it (seen with 20.10, once
-    in some hundred times): only its restart helps, which the error says.
+    Occupied where the engine keeps a network.
     """
     command = ["-p", project(lab), "down", "--remove-orphans", "--timeout", "10"]
     try:
         run_compose([*command, *(["--volumes"] if volumes else [])])
     except LabctlError as error:
-        if "active endpoints" not in error.message:
+        if OCCUPIED not in error.message:
             raise
         hint = f"if `labctl down {lab}` says so again, the engine must be restarted"
-        raise LabctlError(error.message, hint) from None
+        raise Occupied(error.message, hint) from None
 
 
 def run_compose(arguments: Sequence[str], stdin: bytes | None = None) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from docker.errors import APIError
 
 from labctl import doors, keep
 from labctl.engines import compose, disks
@@ -18,6 +22,10 @@ from labctl.render.compose import LABEL, project
 from labctl.work import at_door, begun, provider_snapshots
 from labctl.work.session import Session, state_directory
 
+_STUCK = (
+    "{count} empty networks, of which the engine has lost count: nothing removes them before it is"
+    " restarted, and then `labctl down` does; they are in nobody's way"
+)
 _PROJECT = "com.docker.compose.project"
 
 
@@ -42,12 +50,13 @@ def take_down(target: str, keep_data: bool, purge: bool, detach: bool = True) ->
     lab = _name(target, engine)
     state = _state(lab, engine)
     with state.locked():
-        before = _count(lab, engine)
+        before, stuck = _count(lab, engine), 0
         if any(before.values()):
             if detach:
                 disks.detach(lab)
-            compose.down(lab, volumes=not keep_data)
-            _remove_strays(lab, engine, keep_data)
+            with contextlib.suppress(compose.Occupied):  # told apart below
+                compose.down(lab, volumes=not keep_data)
+            stuck = _remove_strays(lab, engine, keep_data)
         at_door.leave(lab, purge)
         if not keep_data:
             begun.note(lab, ())
@@ -57,6 +66,9 @@ def take_down(target: str, keep_data: bool, purge: bool, detach: bool = True) ->
     if keep_data and left["volumes"]:
         kept.append(f"data in {left['volumes']} volumes; the next `labctl up {lab}` finds it")
         left["volumes"] = 0
+    if stuck:
+        kept.append(_STUCK.format(count=stuck))
+        left["networks"] = max(left["networks"] - stuck, 0)
     if any(left.values()) or state.directory.exists():
         names = ", ".join(f"{n} {what}" for what, n in left.items() if n) or str(state.directory)
         raise LabctlError(f"{lab} is not gone: {names} left", f"`labctl down {lab}` tries again")
@@ -95,15 +107,36 @@ def _count(lab: str, engine: Engine) -> dict[str, int]:
     }
 
 
-def _remove_strays(lab: str, engine: Engine, keep_data: bool) -> None:
-    """What Compose did not know of any more: a volume or a network of a former lab file."""
+def _remove_strays(lab: str, engine: Engine, keep_data: bool) -> int:
+    """What Compose did not know of any more: a volume or a network of a former lab file.
+
+    How many empty networks the engine keeps, for it has lost count of what was on them.
+    """
+    stuck = 0
     api = engine.client.api
     for container in api.containers(all=True, filters=_ours(lab)):
         api.remove_container(container["Id"], force=True)
     for network in api.networks(filters=_ours(lab)):
-        api.remove_network(network["Id"])
+        try:
+            api.remove_network(network["Id"])
+        except APIError as error:
+            refuse_occupied(network["Name"], api.inspect_network(network["Id"]), str(error))
+            stuck += 1
     for volume in [] if keep_data else api.volumes(filters=_ours(lab))["Volumes"] or []:
         api.remove_volume(volume["Name"])
+    return stuck
+
+
+def refuse_occupied(name: str, seen: Mapping[str, Any], reason: str) -> None:
+    """LabctlError unless a network that cannot be removed is empty and the engine miscounts."""
+    others = sorted(one["Name"] for one in seen["Containers"].values())
+    if others:
+        raise LabctlError(
+            f"the network {name} has containers of somebody else: {', '.join(others)}",
+            f"docker network disconnect {name} {others[0]}",
+        )
+    if compose.OCCUPIED not in reason:
+        raise LabctlError(f"the network {name} stays: {reason}")
 
 
 def _keep(lab: str, everything: bool) -> list[str]:

@@ -131,6 +131,7 @@ def test_a_strangers_container_on_the_network_is_named_and_left_alone(lab: OwnLa
     with guest:
         ran = lab.labctl("down")
         assert ran.status == 1, ran.said
+        assert f"somebody else: {guest.get_wrapped_container().name}" in ran.err
         guest.get_wrapped_container().reload()
         assert guest.get_wrapped_container().status == "running"
     lab.must("down")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import pytest
 
 from tests.e2e.support.home import ROOT, Home, Ran, run
 from tests.e2e.support.ports import free_port
@@ -137,10 +138,24 @@ class OwnLab:
         }
         return {kind: names for kind, names in kinds.items() if names}
 
+    def engine_miscounts(self, left: Mapping[str, list[str]]) -> bool:
+        """Whether all that is left are networks without a container that it does not let go.
+
+        A fault of Docker 20.10, not of labctl: they are gone when it is started again.
+        """
+        for network in left.get("networks", ()):
+            if self.client.api.inspect_network(network)["Containers"]:
+                return False
+            with pytest.raises(docker.errors.APIError, match="has active endpoints"):
+                self.client.api.remove_network(network)
+        return set(left) == {"networks"}
+
     def remove(self) -> None:
         """Take it down with all that it keeps; by force where labctl does not."""
         ran = self.home.labctl("down", self.name, "--purge")
         left = self.left()
+        if "the engine has lost count" in ran.out and self.engine_miscounts(left):
+            left = {}
         for container in self.containers():
             container.remove(force=True, v=True)
         for network in left.get("networks", ()):
