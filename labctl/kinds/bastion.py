@@ -35,7 +35,8 @@ USERS = "/var/lib/extrausers"  # where libnss-extrausers looks for passwd and gr
 SEATS, PASSWORDS = "/seats", "/passwords"
 GROUP = "seats"
 SFTP = "labctl-sftp"
-_SESSIONS = 200
+_SESSIONS = 200  # at a time
+_PROCESSES = 35  # of one user: about ten sessions
 _PROGRAMS = ("connection", "keys", "password", "session", "enter", "further", "door")
 _SOCKET = doors.ssh("bastion")
 
@@ -85,6 +86,7 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
         "passwords": PASSWORDS,
         "doors": DOORS,
         "group": GROUP,
+        "processes": _PROCESSES,
         "sftp": SFTP,
         "host_key": ssh.HOST_KEY,
         "algorithm": ssh.ALGORITHM,

@@ -258,6 +258,33 @@ def test_a_session_that_dies_leaves_no_process(
         assert edge.activity()[labs[0].name] < over
 
 
+def test_one_user_cannot_have_all_of_the_bastion(
+    edge: OwnEdge, labs: tuple[OwnLab, OwnLab], key: Path
+) -> None:
+    words = options(edge, f"IdentityFile={key}", "BatchMode=yes")
+    command = ["ssh", *words, "-T", f"{labs[0].name}@127.0.0.1", "echo in; cat"]
+    sessions, entered = list[subprocess.Popen[str]](), list[bool]()
+    try:
+        for _ in range(16):
+            one = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True,
+            )  # fmt: skip
+            sessions.append(one)
+            assert one.stdout
+            entered.append(one.stdout.readline() == "in\n")
+        assert 5 <= sum(entered) <= 12
+        refused = [one for one, is_in in zip(sessions, entered, strict=True) if not is_in]
+        assert all("too many sessions" in one.communicate()[1] for one in refused)
+        password = one_time_password(edge, labs[1])
+        assert by_password(edge, password, labs[1].name, "hostname").status == 0
+    finally:
+        for one in sessions:
+            one.kill()
+            one.communicate()
+    eventually(lambda: by_key(edge, key, labs[0].name, "hostname").status == 0)
+
+
 def test_logs_say_from_where_somebody_came(
     edge: OwnEdge, labs: tuple[OwnLab, OwnLab], key: Path
 ) -> None:
