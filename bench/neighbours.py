@@ -21,6 +21,8 @@ from labctl.experiments.apparatus.load import percentile
 HARM = ("processors", "memory", "forks", "disk", "log", "packets", "requests", "connections",
         "door")  # fmt: skip
 PATIENCE = 5.0  # seconds for one answer
+_TIDY = ("find", "/", "-maxdepth", "4", "-path", "/proc", "-prune", "-o", "-type", "d",
+         "-name", "hostile", "-prune", "-exec", "rm", "-rf", "{}", "+")  # fmt: skip
 PROGRAM = Path(__file__).parent / "shipped" / "hostile.py"
 
 
@@ -88,7 +90,9 @@ def asked(host: str, door: Path, path: str = "/") -> str:
 def hostile(container: str, harm: str, seconds: float, other: str = "") -> Iterator[None]:
     """One kind of harm on a machine, in full swing; ended after so long at the latest.
 
-    ``other`` is the lab at whose door harm of the kind ``door`` points.
+    ``other`` is the lab at whose door harm of the kind ``door`` points. The engine's kernel may end
+    such a program before it has taken back what it wrote, so that is done here as well: a machine
+    whose memory is full of files has none left for the next program.
     """
     words = ["docker", "exec", "-i", container, "python3", "-", harm, str(seconds), other]
     with PROGRAM.open("rb") as program:
@@ -100,6 +104,10 @@ def hostile(container: str, harm: str, seconds: float, other: str = "") -> Itera
         process.stdout.readline()  # it has what it can get, or has been killed
         yield
     finally:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(seconds + PATIENCE)
+        subprocess.run(["docker", "exec", container, *_TIDY], check=False, timeout=60)
+        process.kill()
         process.wait()
 
 
