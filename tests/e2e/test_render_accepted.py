@@ -80,9 +80,8 @@ class Host:
                 tar.addfile(info, io.BytesIO(data))
         self.container.put_archive("/root", packed.getvalue())
         remove = "xargs -0 rm -f </root/names"
-        return self.run(
-            f"tar -C / -xpf /root/tree.tar && {{ {question}; s=$?; {remove}; exit $s; }}"
-        )
+        unpack = "tar -C / --keep-directory-symlink -xpf /root/tree.tar"
+        return self.run(f"{unpack} && {{ {question}; s=$?; {remove}; exit $s; }}")
 
 
 @pytest.fixture(scope="module")
