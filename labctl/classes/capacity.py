@@ -12,10 +12,10 @@ from typing import Literal
 from labctl.amounts import size
 
 MIB = 2**20
-# measured with lab1's server: 25 MiB of its own once idle, 7 MiB for the engine's shim, and
-# what its kernel objects take
-IDLE = 40 * MIB
-FRESH = 48 * MIB  # what a new machine writes to its disk
+# measured with 200 sandboxes of lab1 on one host (docs/classes.md): 17 MB of memory each with the
+# engine's shim and what the kernel keeps for it, 15 MB of disk; a half more, for other labs
+IDLE = 26 * MIB
+FRESH = 24 * MIB  # what a new machine writes to its disk
 IMAGE = 150 * MIB
 SPARE = 256 * MIB  # what the host itself needs to go on
 

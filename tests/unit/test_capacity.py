@@ -46,8 +46,8 @@ def test_images_to_build_count() -> None:
 
 
 def test_both_are_said_at_once() -> None:
-    texts = [word.text for word in judge(THIRTY, Free(GIB, GIB))]
+    texts = [word.text for word in judge(THIRTY, Free(GIB // 2, GIB // 2))]
     assert texts == [
-        "30 sandboxes need at least 1.422G of memory, idle; 1G are available",
-        "30 sandboxes need at least 1.656G of disk; 1G are free",
+        "30 sandboxes need at least 1.012G of memory, idle; 512M are available",
+        "30 sandboxes need at least 976M of disk; 512M are free",
     ]
