@@ -36,7 +36,7 @@ SEATS, PASSWORDS = "/seats", "/passwords"
 GROUP = "seats"
 SFTP = "labctl-sftp"
 _SESSIONS = 200  # at a time
-_PROCESSES = 35  # of one user: about ten sessions
+_PROCESSES = 25  # of one user: seven sessions, fewer than their own machine takes
 _PROGRAMS = ("connection", "keys", "password", "session", "enter", "further", "door")
 _SOCKET = doors.ssh("bastion")
 

@@ -197,7 +197,9 @@ def test_a_connection_has_no_more_than_its_classs_bandwidth(edge: OwnEdge) -> No
         least = size / rate - 1  # nginx lets a second's worth go at once
         assert seconds("t-slow", "s01") < least
         edge.python(_SLOW)
+        workers = edge.workers()
         edge.must("up")
+        eventually(lambda: edge.workers().isdisjoint(workers) and edge.workers())
         assert seconds("t-slow", "s01") >= least
         assert seconds(CLASS, "s02") < least
 
