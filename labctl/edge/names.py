@@ -16,7 +16,7 @@ _DOMAIN = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 class Group:
     """A class: below each of its ``domains``, the last label is a seat.
 
-    ``bandwidth`` is what each connection may have, bits per second in a direction; 0: any.
+    ``bandwidth`` is what each TLS connection may have, bits per second in a direction; 0: any.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Known:
 class Way:
     """A host name, or a regular expression over them, and the door (nginx: map).
 
-    ``rate`` is what a connection there may have, bytes per second; 0: any.
+    ``rate`` is what a TLS connection there may have, bytes per second; 0: any.
     """
 
     match: str
