@@ -28,6 +28,10 @@ IMPLIED = True
 SEVERAL = True
 TIER: Tier = "public"
 _SERVERS: Mapping[Server, Any] = {"nginx": webserver, "apache": apache}
+_LAYOUT: Mapping[Server, tuple[str, str]] = {
+    "nginx": ("/etc/nginx", "front/site.conf.j2"),
+    "apache": ("/etc/apache2", "front/apache-site.conf.j2"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,14 @@ def _nginx(service: Service, lab: Lab) -> Iterable[File]:
     yield File("/etc/nginx/sites-enabled/00_default.conf", default)
 
 
+def _after_default(name: str) -> str:
+    """A file name that is read after ``00_default``: Apache's first virtual host answers strangers.
+
+    No name of a site begins with an underscore, and digits sort before it.
+    """
+    return f"_{name}" if name[0].isdigit() else name
+
+
 def _at_door(front: Service, lab: Lab) -> bool:
     """Whether the edge sends requests here: a front that strangers talk to, behind the edge."""
     machine = lab.machines[front.machine]
@@ -214,37 +226,37 @@ def _local(service: Service, front: Service) -> bool:
 
 
 def _site(site: Site, front: Service, lab: Lab, kept: Kept) -> Iterable[File]:
-    service = lab.services[site.service]
-    route = service.expansion.route
-    assert route is not None
-    names = {
-        "site": site,
-        "address": lab.own_address_of(site),
-        "https_port": webserver.https_port(lab.machines[front.machine], lab),
-        "door": lab.door,
-        "at_door": _at_door(front, lab),
-        "locations": route.locations if _local(service, front) else None,
-        "websocket": route.websocket,
-        "replicas": len(lab.replicas_of(service.name)),
-    }
-    template, home = "front/site.conf.j2", "/etc/nginx"
-    if front.options.server == "apache":
-        template, home = "front/apache-site.conf.j2", "/etc/apache2"
-        names |= {
-            "localhost": lab.localhost,
-            "targets": [
-                f"http://{address}:{route.port}" for address in _seen_from(front, service, lab)
-            ],
-            "waker": _waker(service, lab),
-        }
-    path = f"{home}/sites-enabled/{site.name}.conf"
-    yield File(path, Template(template, names), source=site.source)
+    """A site's virtual host, its own directives and its certificate."""
+    home, template = _LAYOUT[front.options.server]
+    name = site.name if home == "/etc/nginx" else _after_default(site.name)
+    names = _names(site, front, lab)
+    yield File(f"{home}/sites-enabled/{name}.conf", Template(template, names), source=site.source)
     if site.config:
-        path = f"{home}/snippets/{site.name}.conf"
-        yield File(path, site.config, source=site.config_source)
+        yield File(f"{home}/snippets/{site.name}.conf", site.config, source=site.config_source)
     if site.tls != "none":
         leaf = kept.certificates[site.certificate]
         yield File(f"/etc/ssl/labctl/{site.name}.pem", leaf.chain.encode(), source=site.source)
         yield File(
             f"/etc/ssl/private/{site.name}.key", leaf.key.encode(), mode=0o600, source=site.source
         )
+
+
+def _names(site: Site, front: Service, lab: Lab) -> Mapping[str, Any]:
+    """What the template of a virtual host may use."""
+    service = lab.services[site.service]
+    route = service.expansion.route
+    assert route is not None
+    addresses = _seen_from(front, service, lab)
+    return {
+        "site": site,
+        "address": lab.own_address_of(site),
+        "localhost": lab.localhost,
+        "https_port": webserver.https_port(lab.machines[front.machine], lab),
+        "door": lab.door,
+        "at_door": _at_door(front, lab),
+        "locations": route.locations if _local(service, front) else None,
+        "websocket": route.websocket,
+        "replicas": len(addresses),
+        "targets": [f"http://{address}:{route.port}" for address in addresses],
+        "waker": _waker(service, lab),
+    }
