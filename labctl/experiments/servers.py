@@ -130,7 +130,10 @@ def _field(name: str) -> Callable[[Seen], str]:
 
 
 def _status_and(name: str) -> Callable[[Seen], str]:
-    return lambda seen: f"{seen['status']} {seen['header'].get(name, '')}".rstrip()
+    """The status and a field, without its parameters."""
+    return lambda seen: (
+        f"{seen['status']} {seen['header'].get(name, '').partition(';')[0]}".rstrip()
+    )
 
 
 def _etag(seen: Seen) -> str:
