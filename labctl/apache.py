@@ -6,10 +6,10 @@ and on the machine of files that it sends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from labctl import on_demand, webserver
-from labctl.model import Daemon, File, Lab, Machine, Probe, Service, Site, Template
+from labctl.model import Daemon, File, Lab, Machine, Probe, Server, Service, Site, Template
 
 PACKAGES = frozenset({"apache2"})
 CAPABILITIES = frozenset({"SETUID", "SETGID", "KILL"})
@@ -39,6 +39,8 @@ DAEMON = Daemon(
     watches=("/etc/apache2/", "/etc/ssl/"),
     ready=Probe(80, r"^HTTP/1\.[01] ", b"GET / HTTP/1.1\r\nHost: ready.invalid\r\n\r\n"),
 )
+
+SERVERS: Mapping[Server, Daemon] = {"nginx": webserver.DAEMON, "apache": DAEMON}
 
 
 def files(machine: Machine, lab: Lab) -> Iterable[File]:

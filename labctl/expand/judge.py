@@ -67,12 +67,16 @@ def _answered(site: Site, spec: SiteSpec, case: Case) -> None:
 def _placed_at_front(site: Site, spec: SiteSpec, case: Case) -> None:
     """The front that a site names is one; what it has of its own is not shared by others."""
     here, path = case.here, ("sites", spec.key)
-    if spec.front and (spec.front not in here.fronts or spec.front in here.brought):
-        hint = nearest(spec.front, [name for name in here.fronts if name not in here.brought])
-        here.complain((*path, "front"), f"there is no front '{spec.front}'", hint)
+    own = [name for name in here.fronts if name not in here.brought]
+    if spec.front and spec.front not in own:
+        message = f"there is no front '{spec.front}'"
+        here.complain((*path, "front"), message, nearest(spec.front, own))
     if site.port in FRONT_PORTS:
         message = f"port {site.port} is shared by all sites"
         here.complain((*path, "port"), message, "leave it out, and the name decides")
+    if spec.front in own[1:] and not platforms.load(here.platform).ADDRESSES:
+        message = f"on {here.platform} the gateway sends visitors to '{own[0]}' only"
+        here.complain((*path, "front"), message, "refuse this platform in `platforms:`")
     if site.own_address and not platforms.load(here.platform).ADDRESSES:
         message = f"on {here.platform} all sites share one address"
         here.complain((*path, "own-address"), message, "refuse this platform in `platforms:`")

@@ -53,7 +53,8 @@ def expand(service: Service, scope: Scope) -> Expansion:
         packages=server.PACKAGES,
         capabilities=server.CAPABILITIES,
         daemons=(server.DAEMON,),
-        ports={"http": 80, "https": 443} | {site.name: site.port for site in sites if site.port},
+        ports={"http": 80, "https": 443}
+        | {f"http-{site.port}": site.port for site in sites if site.port},
         wants=tuple(_certificate(site) for site in sites if site.tls != "none"),
         checks=tuple(check for site in sites for check in _checks(site))
         + tuple(_refusals(service, sites, scope.domain)),
