@@ -94,14 +94,15 @@ class Apache:
         return None
 
     def rewritten(self, directive: Directive, asked: Request) -> Decision | None:
-        """A ``RewriteRule`` that redirects (mod_rewrite), with its condition on the host name."""
+        """A ``RewriteRule`` that redirects (mod_rewrite), with its condition on host and target."""
         _, target, *flags = directive.arguments
         status = re.search(r"R=(\d+)", "".join(flags))
         condition = self.condition(directive)
-        host = re.search(condition.arguments[1], asked.host, re.IGNORECASE) if condition else None
-        if status is None or condition is None or host is None:
+        seen = f"{asked.host} GET {asked.target} HTTP/1.1"
+        fits = re.search(condition.arguments[1], seen, re.IGNORECASE) if condition else None
+        if status is None or condition is None or fits is None:
             return None
-        where = target.replace("%1", host[1]).replace("%{REQUEST_URI}", asked.target)
+        where = target.replace("%1", fits[1]).replace("%2", fits[2])
         return Decision(*returned(status[1], where), (condition, directive))
 
     def condition(self, rule: Directive) -> Directive | None:
