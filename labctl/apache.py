@@ -12,6 +12,8 @@ from labctl import on_demand, webserver
 from labctl.model import Daemon, File, Lab, Machine, Probe, Server, Service, Site, Template
 
 PACKAGES = frozenset({"apache2"})
+# Debian's own first site is enabled by its package: here is something else in its place
+DEFAULT = "/etc/apache2/sites-enabled/000-default.conf"
 CAPABILITIES = frozenset({"SETUID", "SETGID", "KILL"})
 _MODULES = ("mpm_event", "authz_core", "alias", "dir", "headers", "mime", "remoteip", "reqtimeout")
 _OF_FRONTS = (
@@ -64,6 +66,9 @@ def files(machine: Machine, lab: Lab) -> Iterable[File]:
     ports = sorted({80, *(port for site in sites for port in (site.plain, site.secure) if port)})
     yield File("/etc/apache2/ports.conf", Template("apache/ports.conf.j2", {"ports": ports}))
     if not webserver.is_front(machine, lab):
+        yield File(
+            DEFAULT, b"# Debian's default site is not wanted: the first one is a service's.\n"
+        )
         for service in webserver.local_services(machine, lab, "apache"):
             yield _local(service, lab)
 

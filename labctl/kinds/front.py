@@ -173,7 +173,7 @@ def _apache(service: Service, lab: Lab) -> Iterable[File]:
         "key": f"/etc/ssl/private/{secure[0]}.key" if secure else "",
     }
     default = Template("front/apache-default.conf.j2", names)
-    yield File("/etc/apache2/sites-enabled/00_default.conf", default)
+    yield File(apache.DEFAULT, default)
 
 
 def _nginx(service: Service, lab: Lab) -> Iterable[File]:
@@ -194,7 +194,7 @@ def _nginx(service: Service, lab: Lab) -> Iterable[File]:
 
 
 def _after_default(name: str) -> str:
-    """A file name that is read after ``00_default``: Apache's first virtual host answers strangers.
+    """A file name that is read after ``apache.DEFAULT``: the first virtual host answers strangers.
 
     No name of a site begins with an underscore, and digits sort before it.
     """

@@ -56,7 +56,7 @@ def test_every_line_of_sites_is_read_by_the_host_that_it_is_for() -> None:
     own = files(lab_from(LAB, SITES))
     names = [path for path in own if path.startswith("/etc/apache2/sites-enabled/")]
     assert {path.rpartition("/")[2] for path in names} == {
-        "00_default.conf",
+        "000-default.conf",
         "_0a.conf",
         "_00-x.conf",
         "other.conf",
@@ -107,3 +107,9 @@ def test_only_the_first_front_has_the_hosts_ports() -> None:
     }
     assert ports["front"] == {(80, 80), (443, 443)}
     assert ports["second"] == {(8444, 443), (8080, 8080)}
+
+
+@pytest.mark.parametrize("machine", ["front", "www"])
+def test_debians_own_site_is_replaced(machine: str) -> None:
+    own = files(lab_from(LAB, SITES), machine)
+    assert "/etc/apache2/sites-enabled/000-default.conf" in own
