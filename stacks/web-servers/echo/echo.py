@@ -23,7 +23,7 @@ pre { overflow-x: auto; }
 <main>
 <h1>What came to me</h1>
 <p>Your request, as the server in front has passed it on:</p>
-<pre tabindex="0" aria-label="Request">%s</pre>
+<pre tabindex="0" role="region" aria-label="Request">%s</pre>
 </main>
 </body>
 </html>
