@@ -57,10 +57,15 @@ def expand(service: Service, scope: Scope) -> Expansion:
         | {f"http-{site.port}": site.port for site in sites if site.port},
         wants=tuple(_certificate(site) for site in sites if site.tls != "none"),
         checks=tuple(check for site in sites for check in _checks(site))
-        + tuple(_refusals(service, sites, scope.domain)),
+        + tuple(_refusals(service, sites, scope)),
         limits=_limits(service, len(sites)),
-        published=service.name == next(n for n, kind in scope.services.items() if kind == "front"),
+        published=_is_first(service, scope),
     )
+
+
+def _is_first(service: Service, scope: Scope) -> bool:
+    """Whether it is the lab's first front, which has the host's ports."""
+    return service.name == next(n for n, kind in scope.services.items() if kind == "front")
 
 
 def _limits(service: Service, sites: int) -> Limits:
@@ -130,15 +135,15 @@ def _check(site: Site, words: str, url: str, expect: Mapping[str, Any]) -> Check
     )
 
 
-def _refusals(service: Service, sites: Sequence[Site], domain: str) -> Iterable[Check]:
+def _refusals(service: Service, sites: Sequence[Site], scope: Scope) -> Iterable[Check]:
     """A name that is no site gets the defined refusal on both ports."""
     shared = [site for site in sites if not site.own_address]
     if not shared:
         return
     known = shared[0].host
     where = " inside" if sites[0].inside else ""
-    where += "" if service.expansion.published or sites[0].inside else f" of {service.name}"
-    unknown = f"no-such-site.{domain}"
+    where += "" if _is_first(service, scope) or sites[0].inside else f" of {service.name}"
+    unknown = f"no-such-site.{scope.domain}"
     yield Check(
         name=f"an unknown name gets 421 by HTTP{where}",
         service=service.name,

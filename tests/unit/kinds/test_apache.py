@@ -113,3 +113,12 @@ def test_only_the_first_front_has_the_hosts_ports() -> None:
 def test_debians_own_site_is_replaced(machine: str) -> None:
     own = files(lab_from(LAB, SITES), machine)
     assert "/etc/apache2/sites-enabled/000-default.conf" in own
+
+
+def test_the_first_fronts_checks_are_called_as_ever() -> None:
+    second = LAB.replace(
+        "front: {server: apache}", "front: front\n  second: {kind: front, server: apache}"
+    ).replace("other: other", "other: {service: other, front: second}")
+    names = {check.name for check in lab_from(second, SITES).checks}
+    assert "an unknown name gets 421 by HTTP" in names
+    assert "an unknown name gets 421 by HTTP of second" in names
