@@ -1,13 +1,14 @@
 """The nginx of a machine: its daemon, its main configuration, its local virtual hosts.
 
-The front is one, and so is the machine of every service that nginx answers (static, cgi).
+The front is one, and so is the machine of every service that nginx answers (static, cgi), unless
+the lab file says ``server: apache`` (``labctl.apache``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from labctl.model import Daemon, File, Lab, Machine, Probe, Service, Template
+from labctl.model import Daemon, File, Lab, Machine, Probe, Server, Service, Template
 
 PACKAGES = frozenset({"nginx"})
 CAPABILITIES = frozenset({"SETUID", "SETGID", "KILL"})
@@ -26,10 +27,14 @@ DAEMON = Daemon(
 )
 
 
-def local_services(machine: Machine, lab: Lab) -> tuple[Service, ...]:
-    """The machine's services that its own nginx answers."""
-    services = (lab.services[name] for name in machine.services)
-    return tuple(s for s in services if s.expansion.route and s.expansion.route.locations)
+def local_services(machine: Machine, lab: Lab, server: Server = "nginx") -> tuple[Service, ...]:
+    """The machine's services that its own web server answers."""
+    routes = {name: lab.services[name].expansion.route for name in machine.services}
+    return tuple(
+        lab.services[name]
+        for name, route in routes.items()
+        if route and route.locations and route.server == server
+    )
 
 
 def is_front(machine: Machine, lab: Lab) -> bool:
@@ -38,11 +43,22 @@ def is_front(machine: Machine, lab: Lab) -> bool:
 
 
 def outer_front(machine: Machine, lab: Lab) -> bool:
-    """Whether a front is placed on this machine that strangers talk to."""
-    inner = {site.front for site in lab.sites if site.inside}
-    outer = {site.front for site in lab.sites if not site.inside}
-    fronts = {name for name in machine.services if lab.services[name].kind == "front"}
-    return bool(fronts - (inner - outer))
+    """Whether the front is placed on this machine that strangers find at the host's ports."""
+    return any(lab.services[name].expansion.published for name in machine.services)
+
+
+def https_port(machine: Machine, lab: Lab) -> int:
+    """The port of the host that leads to HTTPS of a front's machine."""
+    ports = (port.host for port in machine.ports if port.container == 443)
+    return next(ports, lab.publishing.https)
+
+
+def reached_from(service: Service, lab: Lab) -> tuple[list[str], list[str]]:
+    """The names of a service's sites, and the addresses of the fronts that ask it for them."""
+    sites = lab.sites_by_service.get(service.name, ())
+    fronts = [s.front for s in sites] or [s.name for s in lab.of_kind("front")[:1]]
+    names = [name for site in sites for name in site.names]
+    return names, sorted({lab.address_of(front) for front in fronts})
 
 
 def has_nginx(machine: Machine) -> bool:
@@ -69,7 +85,7 @@ def files(machine: Machine, lab: Lab) -> Iterable[File]:
                 "names": sum(len(site.names) for site in lab.sites),
                 "temporary": TEMPORARY,
                 "localhost": lab.localhost,
-                "https_port": lab.publishing.https,
+                "https_port": https_port(machine, lab),
             },
         ),
         source="labctl",
@@ -82,14 +98,13 @@ def files(machine: Machine, lab: Lab) -> Iterable[File]:
 def _local(service: Service, lab: Lab, default: bool) -> File:
     """The virtual host of a service that its machine's nginx answers for the fronts."""
     assert service.expansion.route is not None
-    sites = lab.sites_by_service.get(service.name, ())
-    fronts = [s.front for s in sites] or [s.name for s in lab.of_kind("front")[:1]]
+    names, fronts = reached_from(service, lab)
     context = {
         "service": service,
-        "names": [name for site in sites for name in site.names],
+        "names": names,
         "locations": service.expansion.route.locations,
         "default": default,
-        "fronts": sorted({lab.address_of(front) for front in fronts}),
+        "fronts": fronts,
     }
     path = f"/etc/nginx/sites-enabled/{service.name}.conf"
     return File(path, Template("nginx/local.conf.j2", context), source=service.source)

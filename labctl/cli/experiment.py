@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labctl.cli import common
@@ -21,8 +21,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "name",
         nargs="?",
         metavar="NAME",
-        choices=experiments.NAMES,
-        help=f"which: {', '.join(experiments.NAMES)}; without one, all are listed",
+        choices=experiments.EVERY,
+        help=f"which: {', '.join(experiments.EVERY)}; without one, all are listed",
     )
     parser.add_argument(
         "lab", nargs="?", metavar="LAB", help="on which lab; the one of this folder, or the only up"
@@ -62,7 +62,7 @@ def listed() -> str:
     from labctl.cli.output import table
 
     rows = []
-    for name in experiments.NAMES:
+    for name in experiments.EVERY:
         module = experiments.load(name)
         rows.append((name, module.TITLE, _NEEDS[module.NEEDS]))
     return table(rows, ("EXPERIMENT", "MEASURES", "NEEDS"))
@@ -90,11 +90,21 @@ def explained(name: str) -> str:
 
 
 def text(figures: Iterable[Figure]) -> str:
-    """Figures as a table."""
+    """Figures as a table: a row each, or a row for those that stand side by side."""
     from labctl.cli.output import table
 
+    figures = tuple(figures)
+    if sides := tuple(dict.fromkeys(figure.side for figure in figures if figure.side)):
+        return table(beside(figures, sides), ("FIGURE", *(side.upper() for side in sides)))
     rows = [(figure.title, figure.text, figure.note) for figure in figures]
     return table(rows, ("FIGURE", "VALUE", "NOTE"))
+
+
+def beside(figures: Sequence[Figure], sides: Sequence[str]) -> list[tuple[str, ...]]:
+    """Figures by title, those of each side in a column of their own."""
+    found = {(figure.title, figure.side): figure.text for figure in figures}
+    titles = dict.fromkeys(figure.title for figure in figures)
+    return [(title, *(found.get((title, side), "–") for side in sides)) for title in titles]
 
 
 def as_json(figure: Figure) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from labctl.cli import common
 
 if TYPE_CHECKING:
-    from labctl.explain.explanation import Certificate, Explanation, Step
+    from labctl.explain.explanation import Explanation
+    from labctl.explain.steps import Certificate, Step
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -63,8 +63,8 @@ def as_json(planned: Planned) -> dict[str, Any]:
 
 def url(site: Site, lab: Lab) -> str:
     """A site's address in a browser on the host; of one that is inside, in the company."""
-    if site.inside:
-        return f"{'http' if site.tls == 'none' else 'https'}://{site.host}/"
+    if site.inside or site.alone or not lab.services[site.front].expansion.published:
+        return site.url()
     host = next(name for name in site.names if name.endswith("localhost"))
     if site.tls == "none":
         scheme, port, usual = "http", lab.publishing.http, 80

@@ -175,7 +175,7 @@ def _derived(view: View, ttl: int) -> Iterator[tuple[str, tuple[Row, ...]]]:
 def _site_rows(view: View, ttl: int) -> Iterator[Row]:
     domain = view.lab.domain
     for site in view.sites if view.lab.of_kind("front") else ():
-        address = view.address_of(site.front)
+        address = view.lab.own_address_of(site) or view.address_of(site.front)
         for name in site.names:
             if name == domain or name.endswith(f".{domain}"):
                 yield Row(rdata.relative(name, domain), ttl, "A", address)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from labctl import doors, ssh, webserver
+from labctl.errors import LabctlError
 from labctl.model import Daemon, Lab, Machine, Mount, Port
 
 _STALE = ("rm", "-f", doors.HTTP, doors.HTTPS)
@@ -16,8 +17,20 @@ def behind(lab: Lab, door: str) -> Lab:
 
     Its fronts publish nothing any more; what the lab file exposes is published as before.
     """
+    _refuse_other_servers(lab)
     machines = {name: _at_door(machine, lab, door) for name, machine in lab.machines.items()}
     return replace(lab, machines=machines, door=door)
+
+
+def _refuse_other_servers(lab: Lab) -> None:
+    """LabctlError where the front cannot listen on unix sockets: Apache has none (mpm_common)."""
+    for front in lab.of_kind("front"):
+        if front.expansion.published and front.options.server != "nginx":
+            raise LabctlError(
+                f"{lab.name} cannot be behind the edge: Apache does not listen on unix sockets",
+                "make its first front an nginx, with Apache as another front beside it",
+                status=2,
+            )
 
 
 def _at_door(machine: Machine, lab: Lab, door: str) -> Machine:

@@ -41,6 +41,8 @@ def judge(case: Case) -> tuple[ExposedPort, ...]:
         if site.service not in case.broken:
             _answered(site, spec, case)
             _copied(site, spec, case)
+        _placed_at_front(site, spec, case)
+    _sockets_used_once(case)
     _names_used_once(case)
     _ports_used_once(case)
     _one_kind_each(case)
@@ -60,6 +62,36 @@ def _answered(site: Site, spec: SiteSpec, case: Case) -> None:
         kind = case.services[site.service].kind
         message = f"'{site.service}' is a {kind} service and answers no HTTP"
         case.here.complain(path, message, nearest("", answering))
+
+
+def _placed_at_front(site: Site, spec: SiteSpec, case: Case) -> None:
+    """The front that a site names is one; what it has of its own is not shared by others."""
+    here, path = case.here, ("sites", spec.key)
+    own = [name for name in here.fronts if name not in here.brought]
+    if spec.front and spec.front not in own:
+        message = f"there is no front '{spec.front}'"
+        here.complain((*path, "front"), message, nearest(spec.front, own))
+    if site.port in FRONT_PORTS:
+        message = f"port {site.port} is shared by all sites"
+        here.complain((*path, "port"), message, "leave it out, and the name decides")
+    if spec.front in own[1:] and not platforms.load(here.platform).ADDRESSES:
+        message = f"on {here.platform} the gateway sends visitors to '{own[0]}' only"
+        here.complain((*path, "front"), message, "refuse this platform in `platforms:`")
+    if site.own_address and not platforms.load(here.platform).ADDRESSES:
+        message = f"on {here.platform} all sites share one address"
+        here.complain((*path, "own-address"), message, "refuse this platform in `platforms:`")
+
+
+def _sockets_used_once(case: Case) -> None:
+    """A site with a port of its own shares it with no other of its front."""
+    owners: dict[tuple[str, int], str] = {}
+    for site, spec in case.written:
+        if site.port and not site.own_address:
+            first = owners.setdefault((site.front, site.port), spec.key)
+            if first != spec.key:
+                path = ("sites", spec.key, "port")
+                message = f"port {site.port} of '{site.front}' belongs to the site '{first}'"
+                case.here.complain(path, message, "give it another")
 
 
 def _copied(site: Site, spec: SiteSpec, case: Case) -> None:
@@ -106,7 +138,7 @@ def _claim(
 
 
 def _ports_used_once(case: Case) -> None:
-    """Services of one machine need ports of their own; nginx shares its one among sites."""
+    """Services of one machine need ports of their own; a web server shares its one among sites."""
     owners: dict[tuple[str, int], Service] = {}
     for service in case.services.values():
         path = ("services", service.name)
@@ -115,17 +147,25 @@ def _ports_used_once(case: Case) -> None:
                 message = f"port {port} of the machine '{service.machine}' is for logging in"
                 case.here.complain_of_key(path, message, "take another port")
             first = owners.setdefault((service.machine, port), service)
-            if first is service or (_by_nginx(first) and _by_nginx(service)):
+            if first is service or _shared(first, service):
                 continue
             both = f"'{service.name}' and '{first.name}' both listen on port {port}"
             hint = "give one of them another port or another machine"
             case.here.complain_of_key(path, f"{both} of the machine '{service.machine}'", hint)
 
 
-def _by_nginx(service: Service) -> bool:
-    """Whether its machine's nginx answers it: one nginx serves several of these."""
+def _shared(one: Service, other: Service) -> bool:
+    """Whether one web server answers both: a front is one, and answers what is beside it."""
+    servers = (_web_server(one), _web_server(other))
+    return servers[0] == servers[1] != "" and {one.kind, other.kind} != {"front"}
+
+
+def _web_server(service: Service) -> str:
+    """The web server that a service is, or that its machine has to answer it; "" where none."""
+    if service.kind == "front":
+        return str(service.options.server)
     route = service.expansion.route
-    return service.kind == "front" or (route is not None and route.locations is not None)
+    return route.server if route is not None and route.locations is not None else ""
 
 
 def _one_kind_each(case: Case) -> None:
@@ -133,7 +173,7 @@ def _one_kind_each(case: Case) -> None:
     brought = case.here.brought
     for kind in kinds.implied():
         same = [s for s in case.services.values() if s.kind == kind and s.name not in brought]
-        for extra in same[1:]:
+        for extra in [] if getattr(kinds.load(kind), "SEVERAL", False) else same[1:]:
             path = ("services", extra.name)
             hint = f"'{same[0].name}' is the first"
             case.here.complain_of_key(path, f"a second {kind}; a lab has one", hint)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from labctl import kinds
 from labctl.expand.setting import Setting
 from labctl.kinds import Scope
-from labctl.model import Service, Site
+from labctl.model import Server, Service, Site
 from labctl.spec.specification import ServiceSpec, limits_of
 
 Services = Mapping[str, Service]
@@ -41,7 +41,18 @@ def _scope(name: str, here: Setting, sites: tuple[Site, ...]) -> Scope:
         content=spec.services[name].content,
         beside_front=_beside_front(name, here, sites),
         port=here.ports[name],
+        server=_server(name, here, sites),
     )
+
+
+def _server(service: str, here: Setting, sites: tuple[Site, ...]) -> Server:
+    """The web server of the front on a service's machine, else of its first site's front."""
+    owners = [site.front for site in sites if site.service == service]
+    beside = [name for name in here.fronts if here.machines[name] == here.machines[service]]
+    front = next((name for name in (*beside, *owners) if name in here.spec.services), "")
+    options = here.spec.services[front].options if front else None
+    server: Server = getattr(options, "server", "nginx")
+    return server
 
 
 def _beside_front(service: str, here: Setting, sites: tuple[Site, ...]) -> bool:

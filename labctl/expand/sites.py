@@ -34,14 +34,19 @@ def _site(site: SiteSpec, here: Setting) -> Site:
         source=site.source,
         inside=site.inside,
         replicas=site.replicas,
-        front=_front(site.inside, here),
+        front=_front(site, here),
+        port=site.port,
+        own_address=site.own_address,
     )
 
 
-def _front(inside: bool, here: Setting) -> str:
-    """The front that owns a site: for one that is inside the platform brings another."""
-    fitting = [name for name in here.fronts if (name in here.brought) == inside]
-    return (*fitting, *here.fronts, "front")[0]
+def _front(site: SiteSpec, here: Setting) -> str:
+    """The front that owns a site: the one that it names; for one that is inside the platform
+    brings another.
+    """
+    fitting = [name for name in here.fronts if (name in here.brought) == site.inside]
+    named = [site.front] if site.front in fitting else []
+    return (*named, *fitting, *here.fronts, "front")[0]
 
 
 def places(site: SiteSpec, reader: Reader) -> list[Mark]:

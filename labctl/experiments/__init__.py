@@ -1,4 +1,4 @@
-"""Experiments: each measures one difference between the platforms. One module each, by name.
+"""Experiments: each measures one difference, mostly between platforms. One module each, by name.
 
 An experiment module has
 
@@ -11,7 +11,8 @@ An experiment module has
 
 An experiment knows the lab from its model and reaches machines through its bench
 (``labctl.experiments.apparatus``). What a lab does not have is a figure without a value that
-says why: the table of a comparison has the same rows for every platform.
+says why: the table of a comparison has the same rows for every platform. One
+that compares something else than platforms stands in ``ASIDE``; its figures have a ``side`` each.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 # the order of a comparison: what looks comes before what harms, what changes the lab comes last
 NAMES = ("answer", "reach", "blast", "crash", "neighbour", "change", "who")
+ASIDE = ("servers",)
+EVERY = (*NAMES, *ASIDE)
 Better = Literal["lower", "higher"]
 Needs = Literal["paper", "running", "own"]
 Say = Callable[[str], None]  # is told each step
@@ -40,7 +43,8 @@ class Figure:
 
     ``key`` is unique among all experiments, and the same on every platform. ``value`` is None
     where it cannot be measured, and ``note`` says why; else ``note`` gives examples. ``better``
-    is None where neither more nor less of it is good in itself.
+    is None where neither more nor less of it is good in itself. Figures of one title with another
+    ``side`` each stand side by side.
     """
 
     key: str
@@ -49,6 +53,7 @@ class Figure:
     unit: str = ""
     better: Better | None = None
     note: str = ""
+    side: str = ""
 
     @property
     def text(self) -> str:
@@ -75,8 +80,8 @@ class Experiment(Protocol):
 
 def load(name: str) -> Experiment:
     """The experiment called ``name``; LabctlError that names those that there are."""
-    if name not in NAMES:
-        raise LabctlError(f"there is no experiment '{name}'", nearest(name, NAMES), status=2)
+    if name not in EVERY:
+        raise LabctlError(f"there is no experiment '{name}'", nearest(name, EVERY), status=2)
     return cast(Experiment, importlib.import_module(f"{__name__}.{name}"))
 
 

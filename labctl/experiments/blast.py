@@ -16,11 +16,11 @@ from itertools import zip_longest
 from typing import Any
 
 from labctl import kinds, webserver
+from labctl.apache import SERVERS
 from labctl.experiments import Figure, Needs, some
 from labctl.experiments.apparatus.bench import Bench
 from labctl.model import File, Service, Template
 from labctl.render import templates
-from labctl.webserver import DAEMON as NGINX
 
 TITLE = "blast radius of a compromised service"
 NEEDS: Needs = "running"
@@ -118,8 +118,11 @@ def _own_daemons(bench: Bench, victim: Service) -> set[str]:
     machine = bench.lab.machine_of(victim.name)
     beside = [other for other in bench.others(victim) if other.machine == machine.name]
     theirs = {daemon.name for other in beside for daemon in other.expansion.daemons}
-    theirs |= {NGINX.name for service in webserver.local_services(machine, bench.lab)
-               if service != victim}  # fmt: skip
+    theirs |= {
+        daemon.name
+        for server, daemon in SERVERS.items()
+        if any(s != victim for s in webserver.local_services(machine, bench.lab, server))
+    }
     own = {daemon.name for daemon in victim.expansion.daemons}
     return {daemon.name for daemon in machine.daemons} - theirs | own
 

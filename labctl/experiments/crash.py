@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from labctl.apache import SERVERS
 from labctl.engines import api
 from labctl.experiments import Figure, Needs, some
 from labctl.experiments.apparatus.bench import Bench
 from labctl.experiments.apparatus.load import Outage, outages
 from labctl.model import Service
-from labctl.webserver import DAEMON as NGINX
 
 TITLE = "what stops when a daemon or a machine dies"
 NEEDS: Needs = "own"
@@ -45,9 +45,16 @@ def run(bench: Bench) -> Iterable[Figure]:
         events["machine"] = lambda: _reset(bench, application.machine)
     if page:
         pages = bench.lab.services[page.service]
-        events["nginx"] = lambda: _kill_daemon(bench, pages, NGINX.name)
+        events["nginx"] = lambda: _kill_daemon(bench, pages, _web_server(pages))
     for kind, event in events.items():
         yield from _missing(kind) if event is None else _measure(bench, kind, event)
+
+
+def _web_server(pages: Service) -> str:
+    """The daemon that sends pages: nginx, unless the lab says Apache."""
+    route = pages.expansion.route
+    assert route is not None
+    return SERVERS[route.server].name
 
 
 def _missing(kind: str) -> Iterable[Figure]:

@@ -1,7 +1,8 @@
 """Which virtual host and which location nginx takes for a request, by nginx's own rules.
 
 nginx.org: "How nginx processes a request", "Server names", and ``location`` in
-ngx_http_core_module. Addresses in ``listen`` are not told apart, only ports.
+ngx_http_core_module. A connection comes to an address and a port: those that listen on just that
+address are asked before those that listen on all. What is the same for Apache is used there.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from dataclasses import dataclass
 
 from labctl.explain.nginx_syntax import Directive
 
+SHARED = (80, 443)  # ports of many sites
+
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """A port on which a virtual host listens."""
+    """A port on which a virtual host listens, at one address or ("") at all of its machine."""
 
     port: int
     tls: bool
     default: bool
     directive: Directive
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,13 @@ class VirtualHost:
     listens: tuple[Listen, ...]
     names: tuple[tuple[str, Directive], ...]
 
-    def at(self, port: int) -> Listen | None:
+    def at(self, port: int, address: str = "") -> Listen | None:
         """How it listens on a port, or None; QUIC's line only where there is no other."""
-        found = [listen for listen in self.listens if listen.port == port]
+        found = [
+            listen
+            for listen in self.listens
+            if listen.port == port and listen.address in ("", address)
+        ]
         return min(found, key=lambda one: "quic" in one.directive.arguments, default=None)
 
 
@@ -61,23 +69,45 @@ def _virtual_host(server: Directive) -> VirtualHost:
 
 
 def _listen(directive: Directive) -> Listen:
-    address, *parameters = directive.arguments or ("80",)
-    port = address.rpartition(":")[2] if not address.endswith("]") else "80"
+    socket, *parameters = directive.arguments or ("80",)
+    address, _, port = socket.rpartition(":") if not socket.endswith("]") else (socket, "", "80")
     return Listen(
         port=int(port) if port.isdecimal() else 80,
         tls="ssl" in parameters or "quic" in parameters,
         default="default_server" in parameters,
         directive=directive,
+        address="" if address in ("*", "0.0.0.0", "unix") else address,  # noqa: S104 (compared)
     )
 
 
-def choose(hosts: Iterable[VirtualHost], name: str, port: int) -> Choice | None:
-    """The virtual host for a host name on a port; None where nobody listens there.
+There = list[tuple[VirtualHost, Listen]]
+
+
+def at(hosts: Iterable[VirtualHost], port: int, address: str) -> There:
+    """Those that answer at an address and port: where some name the address, no others do."""
+    there = [(host, listen) for host in hosts if (listen := host.at(port, address))]
+    return [pair for pair in there if pair[1].address] or there
+
+
+def alone(there: There, port: int) -> Choice | None:
+    """The only virtual host of an address of its own, or of a port that is not shared."""
+    host, listen = there[0]
+    if len(there) > 1 or (not listen.address and port in SHARED):
+        return None
+    where = f"{listen.address}, port {port}" if listen.address else f"port {port}"
+    why = f"it is the only one at {where}: no name is looked at"
+    return Choice(host, listen, why, (listen.directive,))
+
+
+def choose(hosts: Iterable[VirtualHost], name: str, port: int, address: str = "") -> Choice | None:
+    """The virtual host for a host name at an address and port; None where nobody listens there.
 
     Order: an exact name, the longest ``*.name``, the longest ``name.*``, the first regular
     expression that matches, else the port's default server.
     """
-    there = [(host, listen) for host in hosts if (listen := host.at(port))]
+    there = at(hosts, port, address)
+    if lone := there and alone(there, port):
+        return lone
     ranked = [
         (rank, number, host, listen, given, directive)
         for number, (host, listen) in enumerate(there)
@@ -97,7 +127,7 @@ def _words(kind: int) -> str:
             3: "first matching regular expression"}[kind]  # fmt: skip
 
 
-def _default(there: list[tuple[VirtualHost, Listen]], name: str, port: int) -> Choice | None:
+def _default(there: There, name: str, port: int) -> Choice | None:
     marked = [(host, listen) for host, listen in there
               if any(one.default for one in host.listens if one.port == port)]  # fmt: skip
     for host, listen in marked or there:

@@ -9,6 +9,7 @@ A kind module has
 * optionally ``problems(options, scope) -> Iterable[Complaint]``: what the fields' types cannot say,
 * optionally ``joint_problems(service, services, scope)``: what only all services together show,
 * optionally ``IMPLIED = True``: every lab has one, also without naming it,
+* optionally ``SEVERAL = True``: of an implied kind, a lab may name more than one,
 * optionally ``TIER``: "outside" for what belongs to visitors, "public" for what strangers talk
   to, "inside" (where it says nothing) for what stands behind that,
 * optionally ``BROUGHT = True``: a platform brings it, a lab file cannot name it,
@@ -30,7 +31,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Protocol, cast
 
-from labctl.model import Daemon, Expansion, File, Kept, Lab, Machine, Service, Site, Tier
+from labctl.model import Daemon, Expansion, File, Kept, Lab, Machine, Server, Service, Site, Tier
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Scope:
     ``all_sites`` those of the whole lab, ``services`` the kinds of all services by name.
     ``beside_front`` says that every front that talks to it runs on the same machine. ``port`` is
     one that no other service of its machine has, where the kind's option ``port`` is 0.
+    ``server`` is the web server of the front that has its sites, or that is on its machine.
     """
 
     lab: str
@@ -51,6 +53,7 @@ class Scope:
     content: Mapping[str, bytes]
     beside_front: bool = False
     port: int = 8000
+    server: Server = "nginx"
 
     @property
     def listen(self) -> str:

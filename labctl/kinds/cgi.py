@@ -166,7 +166,7 @@ def _checks(service: Service, scope: Scope, site: Site) -> Iterable[Check]:
     """The pages, a program that is not there, and each program with a hostile value."""
     if site.tls == "self-signed":
         return
-    base = f"{'http' if site.tls == 'none' else 'https'}://{site.host}/"
+    base = site.url()
 
     def check(words: str, ask: Mapping[str, object], expect: Mapping[str, object]) -> Check:
         hint = f"`labctl logs {service.machine}` has what the program wrote to standard error"

@@ -1,12 +1,12 @@
-"""The nginx that owns the lab's ports 80 and 443 and sends each host name to its service."""
+"""The web server that owns the lab's ports 80 and 443 and sends each host name to its service."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from labctl import on_demand, webserver
+from labctl import apache, on_demand, webserver
 from labctl.kinds import Scope
 from labctl.model import (
     Check,
@@ -15,36 +15,64 @@ from labctl.model import (
     Kept,
     Lab,
     Limits,
+    Server,
     Service,
     Site,
     Template,
     Tier,
     Want,
 )
+from labctl.spec.fields import Choice, Doc
 
 IMPLIED = True
+SEVERAL = True
 TIER: Tier = "public"
+_SERVERS: Mapping[Server, Any] = {"nginx": webserver, "apache": apache}
+_LAYOUT: Mapping[Server, tuple[str, str]] = {
+    "nginx": ("/etc/nginx", "front/site.conf.j2"),
+    "apache": ("/etc/apache2", "front/apache-site.conf.j2"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The front has no options: its virtual hosts come from the lab's sites."""
+    """Options of a front. Its virtual hosts come from the lab's sites."""
+
+    server: Annotated[
+        Server,
+        Choice("nginx", "apache"),
+        Doc("the web server that it is, and its sites' files too"),
+    ] = "nginx"
 
 
 def expand(service: Service, scope: Scope) -> Expansion:
-    """One nginx, a certificate a site with TLS."""
+    """One web server, a certificate a site with TLS."""
     sites = tuple(site for site in scope.all_sites if site.front == service.name)
+    server = _SERVERS[service.options.server]
     return Expansion(
-        packages=webserver.PACKAGES,
-        capabilities=webserver.CAPABILITIES,
-        daemons=(webserver.DAEMON,),
-        ports={"http": 80, "https": 443},
+        packages=server.PACKAGES,
+        capabilities=server.CAPABILITIES,
+        daemons=(server.DAEMON,),
+        ports={"http": 80, "https": 443}
+        | {f"http-{site.port}": site.port for site in sites if site.port},
         wants=tuple(_certificate(site) for site in sites if site.tls != "none"),
         checks=tuple(check for site in sites for check in _checks(site))
-        + tuple(_refusals(service, sites, scope.domain)),
-        limits=Limits(memory=_memory(len(sites)), cpus=2.0),
-        published=True,
+        + tuple(_refusals(service, sites, scope)),
+        limits=_limits(service, len(sites)),
+        published=_is_first(service, scope),
     )
+
+
+def _is_first(service: Service, scope: Scope) -> bool:
+    """Whether it is the lab's first front, which has the host's ports."""
+    return service.name == next(n for n, kind in scope.services.items() if kind == "front")
+
+
+def _limits(service: Service, sites: int) -> Limits:
+    """A thread counts as a process, and a reload has the old ones beside the new for a while."""
+    if service.options.server == "nginx":
+        return Limits(memory=_memory(sites), cpus=2.0)
+    return Limits(memory=_memory(sites) + 128 * 2**20, cpus=2.0, processes=1024)
 
 
 def _memory(sites: int) -> int:
@@ -59,16 +87,33 @@ def _certificate(site: Site) -> Want:
 def _checks(site: Site) -> Iterable[Check]:
     """What a client sees at the first page of a site, by HTTPS and by HTTP."""
     if site.tls == "ca":
-        yield _check(site, "answers by HTTPS", f"https://{site.host}/", {"status": _GOOD})
+        yield _check(site, "answers by HTTPS", site.url("https"), {"status": _GOOD})
     if site.tls == "self-signed":
         yield _check(
             site,
             "is refused by a client that trusts only the lab's CA",
-            f"https://{site.host}/",
+            site.url("https"),
             {"error": {"matches": "(?i)self.signed certificate"}},
         )
-    words, plain = _PLAIN[site.http]
-    yield _check(site, words, f"http://{site.host}/", plain)
+    if site.plain:
+        words, plain = _PLAIN[site.http]
+        yield _check(site, words, site.url("http"), plain)
+    if site.alone:
+        yield _whatever_the_name(site)
+
+
+def _whatever_the_name(site: Site) -> Check:
+    """Where a site answers alone, a name that is nobody's gets it as well."""
+    url = site.url().replace(site.host, f"no-such-site.{site.host}", 1)
+    mismatch = {"error": {"matches": "(?i)no alternative certificate subject name|self.signed"}}
+    return Check(
+        name=f"{site.host} answers where it is alone, whatever the name",
+        service=site.service,
+        client="http",
+        ask={"url": url, "connect": site.host},
+        expect=mismatch if site.secure else {"status": _PLAIN[site.http][1]["status"]},
+        hint="address and port choose first; the name decides only among those that share both",
+    )
 
 
 _GOOD = {"matches": "^[23]..$"}
@@ -90,13 +135,15 @@ def _check(site: Site, words: str, url: str, expect: Mapping[str, Any]) -> Check
     )
 
 
-def _refusals(service: Service, sites: Sequence[Site], domain: str) -> Iterable[Check]:
+def _refusals(service: Service, sites: Sequence[Site], scope: Scope) -> Iterable[Check]:
     """A name that is no site gets the defined refusal on both ports."""
-    if not sites:
+    shared = [site for site in sites if not site.own_address]
+    if not shared:
         return
-    known = sites[0].host
+    known = shared[0].host
     where = " inside" if sites[0].inside else ""
-    unknown = f"no-such-site.{domain}"
+    where += "" if _is_first(service, scope) or sites[0].inside else f" of {service.name}"
+    unknown = f"no-such-site.{scope.domain}"
     yield Check(
         name=f"an unknown name gets 421 by HTTP{where}",
         service=service.name,
@@ -104,6 +151,8 @@ def _refusals(service: Service, sites: Sequence[Site], domain: str) -> Iterable[
         ask={"url": f"http://{unknown}/", "connect": known},
         expect={"status": 421},
     )
+    if service.options.server == "apache" and not any(site.secure for site in sites):
+        return  # it listens on 443 only where a certificate is
     yield Check(
         name=f"an unknown name gets no TLS handshake{where}",
         service=service.name,
@@ -115,6 +164,25 @@ def _refusals(service: Service, sites: Sequence[Site], domain: str) -> Iterable[
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The virtual hosts with their certificates, and the servers behind them."""
+    write = _nginx if service.options.server == "nginx" else _apache
+    yield from write(service, lab)
+    for site in (site for site in lab.sites if site.front == service.name):
+        yield from _site(site, service, lab, kept)
+
+
+def _apache(service: Service, lab: Lab) -> Iterable[File]:
+    """What it answers to those who ask for no site; the servers behind are in virtual hosts."""
+    secure = [s.name for s in lab.sites if s.front == service.name and s.secure]
+    names = {
+        "chain": f"/etc/ssl/labctl/{secure[0]}.pem" if secure else "",
+        "key": f"/etc/ssl/private/{secure[0]}.key" if secure else "",
+    }
+    default = Template("front/apache-default.conf.j2", names)
+    yield File(apache.DEFAULT, default)
+
+
+def _nginx(service: Service, lab: Lab) -> Iterable[File]:
+    """The servers behind it, and what it answers to those who ask for no site."""
     sites = [site for site in lab.sites if site.front == service.name]
     others = {site.service for site in lab.sites} - {site.service for site in sites}
     upstreams = [
@@ -128,8 +196,14 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     sockets = {"door": lab.door, "at_door": _at_door(service, lab)}
     default = Template("front/default.conf.j2", sockets)
     yield File("/etc/nginx/sites-enabled/00_default.conf", default)
-    for site in sites:
-        yield from _site(site, service, lab, kept)
+
+
+def _after_default(name: str) -> str:
+    """A file name that is read after ``apache.DEFAULT``: the first virtual host answers strangers.
+
+    No name of a site begins with an underscore, and digits sort before it.
+    """
+    return f"_{name}" if name[0].isdigit() else name
 
 
 def _at_door(front: Service, lab: Lab) -> bool:
@@ -152,34 +226,43 @@ def _waker(service: Service, lab: Lab) -> str:
 
 
 def _local(service: Service, front: Service) -> bool:
-    """Whether the front's own nginx answers the service."""
+    """Whether the front itself answers the service."""
     route = service.expansion.route
     return service.machine == front.machine and route is not None and route.locations is not None
 
 
 def _site(site: Site, front: Service, lab: Lab, kept: Kept) -> Iterable[File]:
-    service = lab.services[site.service]
-    route = service.expansion.route
-    assert route is not None
-    names = {
-        "site": site,
-        "https_port": lab.publishing.https,
-        "door": lab.door,
-        "at_door": _at_door(front, lab),
-        "locations": route.locations if _local(service, front) else None,
-        "websocket": route.websocket,
-        "replicas": len(lab.replicas_of(service.name)),
-    }
-    yield File(
-        f"/etc/nginx/sites-enabled/{site.name}.conf",
-        Template("front/site.conf.j2", names),
-        source=site.source,
-    )
+    """A site's virtual host, its own directives and its certificate."""
+    home, template = _LAYOUT[front.options.server]
+    name = site.name if home == "/etc/nginx" else _after_default(site.name)
+    names = _names(site, front, lab)
+    yield File(f"{home}/sites-enabled/{name}.conf", Template(template, names), source=site.source)
     if site.config:
-        yield File(f"/etc/nginx/snippets/{site.name}.conf", site.config, source=site.config_source)
+        yield File(f"{home}/snippets/{site.name}.conf", site.config, source=site.config_source)
     if site.tls != "none":
         leaf = kept.certificates[site.certificate]
         yield File(f"/etc/ssl/labctl/{site.name}.pem", leaf.chain.encode(), source=site.source)
         yield File(
             f"/etc/ssl/private/{site.name}.key", leaf.key.encode(), mode=0o600, source=site.source
         )
+
+
+def _names(site: Site, front: Service, lab: Lab) -> Mapping[str, Any]:
+    """What the template of a virtual host may use."""
+    service = lab.services[site.service]
+    route = service.expansion.route
+    assert route is not None
+    addresses = _seen_from(front, service, lab)
+    return {
+        "site": site,
+        "address": lab.own_address_of(site),
+        "localhost": lab.localhost,
+        "https_port": webserver.https_port(lab.machines[front.machine], lab),
+        "door": lab.door,
+        "at_door": _at_door(front, lab),
+        "locations": route.locations if _local(service, front) else None,
+        "websocket": route.websocket,
+        "replicas": len(addresses),
+        "targets": [f"http://{address}:{route.port}" for address in addresses],
+        "waker": _waker(service, lab),
+    }

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from labctl.kinds import Complaint, Scope
-from labctl.model import Check, Expansion, File, Kept, Lab, Limits, Route, Service, Template
-from labctl.spec.fields import Content, Doc
+from labctl.model import (
+    Check,
+    Expansion,
+    File,
+    Kept,
+    Lab,
+    Limits,
+    Route,
+    Server,
+    Service,
+    Template,
+)
+from labctl.spec.fields import Choice, Content, Doc
+
+_TEMPLATES = {"nginx": "static/locations.conf.j2", "apache": "static/directory.conf.j2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +30,9 @@ class Options:
 
     content: Annotated[
         str, Content(), Doc("folder with the files, beside the lab file; the service's name")
+    ] = ""
+    server: Annotated[
+        Server | Literal[""], Choice("nginx", "apache"), Doc("who sends the files; as the front")
     ] = ""
 
 
@@ -32,17 +48,15 @@ def root(service: Service) -> str:
 
 
 def expand(service: Service, scope: Scope) -> Expansion:
-    """An nginx that sends the files of one directory."""
+    """A web server that sends the files of one directory."""
+    options: Options = service.options
+    server = options.server or scope.server
+    names = {"root": root(service), "not_found": "404.html" in scope.content}
     return Expansion(
-        route=Route(
-            locations=Template(
-                "static/locations.conf.j2",
-                {"root": root(service), "not_found": "404.html" in scope.content},
-            )
-        ),
+        route=Route(locations=Template(_TEMPLATES[server], names), server=server),
         ports={"http": 80},
         checks=tuple(_checks(service, scope)),
-        limits=Limits(memory=64 * 2**20, processes=32),
+        limits=Limits(memory=64 * 2**20, processes=32 if server == "nginx" else 128),
     )
 
 
@@ -54,15 +68,10 @@ def _checks(service: Service, scope: Scope) -> Iterable[Check]:
             name=f"{site.name}: an unchanged page is answered with 304",
             service=service.name,
             client="http",
-            ask={"url": url(site.host, site.tls), "conditional": True},
+            ask={"url": site.url(), "conditional": True},
             expect={"status": 304},
             hint="a static page has an ETag, and If-None-Match with it is answered 304",
         )
-
-
-def url(host: str, tls: str) -> str:
-    """The address of a site's first page."""
-    return f"{'http' if tls == 'none' else 'https'}://{host}/"
 
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:

@@ -105,10 +105,10 @@ def _checks(service: Service, scope: Scope) -> Iterable[Check]:
     """The opening handshake through every site, encrypted and plain where the site has both."""
     options: Options = service.options
     for site in scope.sites:
-        schemes = ["wss"] if site.tls == "ca" else []
-        schemes += ["ws"] if site.http == "serve" else []
+        schemes = ["https"] if site.tls == "ca" else []
+        schemes += ["http"] if site.http == "serve" and site.plain else []
         for scheme in schemes:
-            url = f"{scheme}://{site.host}{options.path}"
+            url = site.url(scheme, options.path).replace("http", "ws", 1)
             yield Check(
                 name=f"{url} opens",
                 service=service.name,

@@ -13,7 +13,16 @@ from labctl.model.machines import ExposedPort, Machine, Mount, Network, Port, Pu
 from labctl.model.names import HOSTS, AddressOf, PublicKey, Record
 from labctl.model.programs import Daemon, File, Probe, Template
 from labctl.model.services import Check, Expansion, Flow, Limits, Route, Service, Site
-from labctl.model.words import Http, Isolation, Outgoing, PlatformName, Tier, Tls, WantKind
+from labctl.model.words import (
+    Http,
+    Isolation,
+    Outgoing,
+    PlatformName,
+    Server,
+    Tier,
+    Tls,
+    WantKind,
+)
 
 __all__ = [
     "HOSTS",
@@ -45,6 +54,7 @@ __all__ = [
     "Record",
     "Route",
     "Seat",
+    "Server",
     "Service",
     "Site",
     "Template",

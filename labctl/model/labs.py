@@ -66,6 +66,10 @@ class Lab:
         machine = self.machine_of(service)
         return machine.public or machine.address
 
+    def own_address_of(self, site: Site) -> str:
+        """The IPv4 address that only this site answers at; "" where it shares its front's."""
+        return self.machine_of(site.front).further.get(site.name, "")
+
     @property
     def inside(self) -> tuple[Network, ...]:
         """The private segments: none where all machines stand on the Internet."""

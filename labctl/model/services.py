@@ -9,20 +9,22 @@ from typing import Any
 from labctl.model.keeping import Want
 from labctl.model.names import Record
 from labctl.model.programs import Daemon, Template
-from labctl.model.words import Http, Tls
+from labctl.model.words import Http, Server, Tls
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """How a service answers HTTP.
 
-    A service with ``locations`` is answered by nginx with that template of location blocks,
-    on the front itself when placed there, else by an nginx on its own machine. Without, its
+    A service with ``locations`` is answered by the web server ``server`` with that template, in
+    its language: nginx's location blocks, or what stands in a virtual host of Apache's. That is
+    the front itself when the service is placed there, else one on its own machine. Without, its
     own daemon speaks HTTP on ``port``.
     """
 
     port: int = 80
     locations: Template | None = None
+    server: Server = "nginx"
     websocket: bool = False
 
 
@@ -127,6 +129,10 @@ class Site:
     below ``<lab>.localhost`` for use on the host. One that is ``inside`` exists only within a
     company's network. ``replicas`` servers are to answer it, where the platform has several.
     ``front`` is the service that owns its virtual host.
+
+    Sites share their front's address and its ports 80 and 443: there the name decides. One with
+    a ``port`` answers at that one only, one with an ``own_address`` at that one only, and both
+    whatever the name.
     """
 
     name: str
@@ -140,6 +146,28 @@ class Site:
     inside: bool = False
     replicas: int = 1
     front: str = "front"
+    port: int = 0
+    own_address: bool = False
+
+    @property
+    def plain(self) -> int:
+        """The port at which it speaks HTTP; 0 where it does nowhere."""
+        return (self.port or 80) if self.tls == "none" or not self.port else 0
+
+    @property
+    def secure(self) -> int:
+        """The port at which it speaks HTTPS; 0 where it does nowhere."""
+        return 0 if self.tls == "none" else self.port or 443
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other site answers at its address and port."""
+        return bool(self.port or self.own_address)
+
+    def url(self, scheme: str = "", path: str = "/") -> str:
+        """A URL of it (RFC 3986), by HTTPS where it has that and nothing else is said."""
+        scheme = scheme or ("https" if self.secure else "http")
+        return f"{scheme}://{self.host}{f':{self.port}' if self.port else ''}{path}"
 
     @property
     def certificate(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 Tls = Literal["ca", "self-signed", "none"]
+Server = Literal["nginx", "apache"]
 Http = Literal["redirect", "serve", "refuse"]
 PlatformName = Literal["bare-metal", "vps", "on-premise"]
 Isolation = Literal["runc", "runsc", "kata", "sysbox"]

@@ -152,8 +152,11 @@ def _lines(lab: Lab, layout: Layout) -> Iterable[str]:
     for site in lab.sites:
         box = layout.sites[site.name]
         kind = f"line {site.tls}"
-        yield curve((layout.front.right, layout.front.middle), (box.x, box.middle), kind)
-        machine = layout.machines.get(lab.services[site.service].machine)
+        front = lab.machine_of(site.front)
+        if front is _front_machine(lab):
+            yield curve((layout.front.right, layout.front.middle), (box.x, box.middle), kind)
+        there = front.name if front.name in layout.machines else lab.services[site.service].machine
+        machine = layout.machines.get(there)
         if machine:
             yield curve((box.right, box.middle), (machine.x, machine.middle), kind)
 
@@ -227,6 +230,9 @@ def _site(site: Site, box: Box) -> Iterable[str]:
 
 
 def _badge(site: Site) -> str:
+    if site.alone:
+        where = f"port {site.port}" if site.port else "an address of its own"
+        return f"{'HTTPS' if site.secure else 'HTTP only'} · {where}"
     tls = {"ca": "HTTPS", "self-signed": "HTTPS, self-signed", "none": "HTTP only"}[site.tls]
     http = {"redirect": "HTTP redirects", "serve": "HTTP too", "refuse": "HTTP refused"}[site.http]
     return tls if site.tls == "none" else f"{tls} · {http}"

@@ -6,6 +6,7 @@ A platform module has
 * ``SEGMENTS``: its networks by name, and whether they have public or private addresses,
 * ``INSIDE``: whether it has a network of its own, where sites may exist that outsiders never see,
 * ``REPLICAS``: whether several machines may run one service,
+* ``ADDRESSES``: whether a site may have an address of its own,
 * ``machine(service, options) -> str``: the machine that runs a service,
 * ``place(expanded, subnets, publishing) -> Lab``: the services on machines and networks,
 * optionally ``brings(spec) -> Iterable[ServiceSpec]``: services that it has beside the lab's own,
@@ -43,6 +44,7 @@ class Platform(Protocol):
     SEGMENTS: Mapping[str, Addresses]
     INSIDE: bool
     REPLICAS: bool
+    ADDRESSES: bool
 
     def machine(self, service: ServiceSpec, options: Any) -> str:
         """The name of the machine that runs a service."""

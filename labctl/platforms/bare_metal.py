@@ -20,6 +20,7 @@ from labctl.spec.specification import ServiceSpec
 SEGMENTS: Mapping[str, Addresses] = {machines.INTERNET: "public"}
 INSIDE = False
 REPLICAS = False
+ADDRESSES = True
 SERVER = "server"
 
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from labctl import ssh, webserver
+from labctl import apache, ssh, webserver
 from labctl.errors import LabctlError
 from labctl.expanded import Expanded
 from labctl.model import (
@@ -20,13 +20,17 @@ from labctl.model import (
     Network,
     Port,
     Publishing,
+    Server,
     Service,
     Volume,
 )
 
 INTERNET = "internet"
 _RESERVED = 3
-_NGINX = Expansion(webserver.PACKAGES, webserver.CAPABILITIES, (webserver.DAEMON,))
+_SERVERS: Mapping[Server, Expansion] = {
+    "nginx": Expansion(webserver.PACKAGES, webserver.CAPABILITIES, (webserver.DAEMON,)),
+    "apache": Expansion(apache.PACKAGES, apache.CAPABILITIES, (apache.DAEMON,)),
+}
 _SSH = Expansion(ssh.PACKAGES, ssh.CAPABILITIES, (ssh.DAEMON,))
 
 
@@ -99,11 +103,15 @@ def machine(
 
 
 def _web_server(expansions: Sequence[Expansion]) -> Iterable[Expansion]:
-    """The nginx that a machine needs where its services are answered by one and bring none."""
+    """The web servers that a machine needs where its services are answered by one, bringing none.
+
+    (Two would want one port, which is refused before.)
+    """
     daemons = {daemon.name for e in expansions for daemon in e.daemons}
-    answered = any(e.route and e.route.locations for e in expansions)
-    if answered and webserver.DAEMON.name not in daemons:
-        yield _NGINX
+    wanted = {e.route.server for e in expansions if e.route and e.route.locations}
+    for server in sorted(wanted):
+        if not daemons & {daemon.name for daemon in _SERVERS[server].daemons}:
+            yield _SERVERS[server]
 
 
 def published(
@@ -141,7 +149,8 @@ def flat(
         for name, services in groups.items()
         for n in range(1, 1 + (copies or {}).get(name, 1))
     }
-    addresses = assign(replicas, subnet)
+    owners = {site.name: site.front for site in expanded.sites if site.own_address}
+    addresses = assign([*replicas, *own(expanded)], subnet)
     machines = {
         name: machine(
             name,
@@ -151,10 +160,20 @@ def flat(
             published(services, expanded, publishing),
             resolver=the(expanded, "resolver"),
             replica=replica,
+            further={
+                site: addresses[f"site {site}"]
+                for site, front in owners.items()
+                if front in {service.name for service in services}
+            },
         )
         for name, (services, replica) in replicas.items()
     }
     return lab(expanded, machines, (Network(INTERNET, subnet),), publishing)
+
+
+def own(expanded: Expanded) -> list[str]:
+    """What the addresses of sites that have their own are assigned by: no machine's name."""
+    return [f"site {site.name}" for site in expanded.sites if site.own_address]
 
 
 def lab(

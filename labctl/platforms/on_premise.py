@@ -23,6 +23,7 @@ from labctl.spec.specification import ServiceSpec, Spec
 SEGMENTS: Mapping[str, Addresses] = {INTERNET: "public", DMZ: "private", LAN: "private"}
 INSIDE = True
 REPLICAS = False
+ADDRESSES = False
 GATEWAY, INTRANET_FRONT, INSIDE_DNS = "gateway", "intranet-front", "inside-dns"
 WORKSTATION, RELAY, PROXY = perimeter.WORKSTATION, "relay", perimeter.PROXY
 # where what the platform brings stands, if not where its kind belongs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from labctl import kinds, on_demand, shared, ssh, webserver
+from labctl import apache, kinds, on_demand, shared, ssh, webserver
 from labctl.model import Daemon, File, Kept, Lab, Machine, Template
 from labctl.render import compose
 from labctl.render.tree import Entry, Files, Tree
@@ -42,6 +42,7 @@ def _files(machine: Machine, lab: Lab, kept: Kept) -> Iterable[File]:
         yield from _daemon(daemon)
     yield File("/etc/labctl/probes", "".join(map(_probe, machine.daemons)).encode())
     yield from webserver.files(machine, lab)
+    yield from apache.files(machine, lab)
     yield from ssh.files(machine, lab, kept)
     yield from shared.files(machine, lab, kept)
     for name in machine.services:

@@ -143,7 +143,11 @@ def _sandboxed(machine: Machine, lab: Lab) -> Iterable[tuple[str, Any]]:
 def _attached(machine: Machine) -> dict[str, Any]:
     """A machine's addresses on its networks; the host's network, or none at all."""
     if machine.addresses:
-        return {"networks": {n: {"ipv4_address": a} for n, a in machine.addresses.items()}}
+        networks: dict[str, Any] = {n: {"ipv4_address": a} for n, a in machine.addresses.items()}
+        if machine.further:
+            # the engine gives the interface whatever stands here, link-local (RFC 3927) or not
+            next(iter(networks.values()))["link_local_ips"] = sorted(machine.further.values())
+        return {"networks": networks}
     return {"network_mode": "host" if machine.on_host else "none"}
 
 

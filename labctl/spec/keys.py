@@ -86,8 +86,21 @@ class SiteKeys:
         Doc("only for a company's own people: there on-premise, and only inside its network"),
     ] = False
     config: Annotated[
-        str, ContentFile(), Doc("file with nginx directives of your own for this virtual host")
+        str,
+        ContentFile(),
+        Doc("file with directives of your own for this virtual host, in its server's language"),
     ] = ""
+    front: Annotated[str, Name(), Doc("front that has it, where there are several; the first")] = ""
+    port: Annotated[
+        int,
+        Port(),
+        Doc("port at which it answers, alone and whatever the name; 80 and 443, shared"),
+    ] = 0
+    own_address: Annotated[
+        bool,
+        Switch(),
+        Doc("it has an address of its own, where it answers alone, whatever the name"),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,6 +256,9 @@ class _Lab:
             source=self.source(path),
             inside=keys.inside,
             replicas=keys.replicas,
+            front=keys.front,
+            port=keys.port,
+            own_address=keys.own_address,
         )
 
     def source(self, path: tuple[str | int, ...]) -> str:

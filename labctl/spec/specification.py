@@ -47,6 +47,9 @@ class SiteSpec:
     source: str
     inside: bool = False
     replicas: int = 1
+    front: str = ""
+    port: int = 0
+    own_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)

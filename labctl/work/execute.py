@@ -28,6 +28,7 @@ READY_SECONDS = 60
 _STARTS: tuple[Action, ...] = ("create", "recreate", "start")
 Report = Callable[[str, str], None]
 _PATH = re.compile(r"(/[\w.@+\-/]+)(?:\"?(?::|, line )(\d+))?")
+_OF = re.compile(r"line (\d+) of (/[^\s:]+)")  # Apache says it the other way round
 
 
 class Refused(LabctlError):
@@ -224,7 +225,7 @@ def refusal(machine: str, output: str, files: Files) -> str:
     who = f"{printable(daemon[1])} on {machine} refuses" if daemon else f"{machine} could not take"
     lines = [f"{who} the new configuration; the old one is back and keeps serving:"]
     lines += [f"    {printable(line)}" for line in said.strip().splitlines()]
-    for found, line in dict.fromkeys(_PATH.findall(said)):
+    for found, line in dict.fromkeys(_PATH.findall(_OF.sub(r"\2:\1", said))):
         path = found if found in files else as_written(found)
         if path in files:
             source = files[path].source

@@ -20,6 +20,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from testcontainers.core.container import DockerContainer
 
+from labctl.apache import PACKAGES as APACHE
 from labctl.engines import connect, images
 from labctl.engines.dockerfile import own_recipe, reference
 from labctl.keep import keep
@@ -39,6 +40,14 @@ MAIL = frozenset({"postfix", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd", 
 # By daemon: the packages of its image, and the question, after what its start would prepare.
 QUESTIONS: Mapping[str, tuple[frozenset[str], str]] = {
     "nginx": (NGINX, "install -d -m 1777 /run/nginx && nginx -t -q -e /dev/stderr"),
+    "apache2": (
+        APACHE,
+        (
+            "install -d -m 1777 /run/apache2 /run/lock"
+            " && s6-setuidgid www-data mkdir -p /run/apache2/socks /run/lock/apache2"
+            " && apachectl configtest"
+        ),
+    ),
     "named": (frozenset({"bind9"}), "named-checkconf -z && check-zones"),
     "unbound": (frozenset({"unbound"}), "unbound-checkconf"),
     "postfix": (MAIL, "postfix check && postconf -n"),
@@ -120,6 +129,15 @@ def test_what_a_daemon_refuses_fails(hosts: dict[str, Host]) -> None:
         hosts["nginx"].ask(files, QUESTIONS["nginx"][1])
 
 
+def test_what_apache_refuses_fails(hosts: dict[str, Host], folder: Path) -> None:
+    lab = lab_at(STACKS / "web-servers" / "lab.yml")
+    kept, _ = keep(lab, wants(lab), folder / "kept" / lab.name, NOW, write=False)
+    files = dict(render(lab, kept, lambda packages: "image:latest", STATE).machines["apache"])
+    files["/etc/apache2/sites-enabled/x.conf"] = Entry(b"<VirtualHost *:80>\nNonsense\n")
+    with pytest.raises(AssertionError, match=r"x\.conf"):
+        hosts["apache2"].ask(files, QUESTIONS["apache2"][1])
+
+
 def accept(lab: Lab, hosts: Mapping[str, Host], folder: Path) -> None:
     """Render a lab with real keys; its daemons and Compose take it."""
     kept, _ = keep(lab, wants(lab), folder / "kept" / lab.name, NOW, write=False)
@@ -153,12 +171,12 @@ def test_daemons_take_every_valid_lab(
     accept(lab_from(strategies.as_yaml(document), folder), hosts, folder)
 
 
-@pytest.mark.parametrize("stack", ["hello", "lab1"])
+@pytest.mark.parametrize("stack", ["hello", "lab1", "web-servers"])
 def test_daemons_take_the_stacks(stack: str, hosts: dict[str, Host], folder: Path) -> None:
     accept(lab_at(STACKS / stack / "lab.yml"), hosts, folder)
 
 
-@pytest.mark.parametrize("stack", ["hello", "lab1"])
+@pytest.mark.parametrize("stack", ["hello", "lab1", "web-servers"])
 def test_gixy_finds_nothing_that_is_not_meant(
     stack: str, hosts: dict[str, Host], folder: Path
 ) -> None:

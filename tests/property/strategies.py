@@ -135,6 +135,8 @@ def labs(draw: st.DrawFn) -> Document:
         if draw(st.booleans()):
             web[name]["machine"] = draw(st.sampled_from(("shared", "front")))
     found: Document = {"lab": draw(names), "title": draw(lines), "services": dict(web)}
+    if "cgi" not in kinds:  # which nginx answers
+        found["services"]["front"] = {"server": draw(st.sampled_from(("nginx", "apache")))}
     if draw(st.booleans()):
         found["services"]["postbox"] = draw(mail())
         found["expose"] = [{"service": "postbox", "port": 25, "host": 2525}]
@@ -159,6 +161,10 @@ def sites(draw: st.DrawFn, web: list[str]) -> Document:
             "tls": draw(st.sampled_from(("ca", "self-signed", "none"))),
             "http": draw(st.sampled_from(("redirect", "serve", "refuse"))),
         }
+    if len(found) > 1 and draw(st.booleans()):  # no host has the own address of another site
+        found[free[-1]]["port"] = 8888
+    if found and draw(st.booleans()):
+        found[free[0]]["own-address"] = True
     apex: bool = draw(st.booleans())
     if found and apex:
         next(iter(found.values()))["names"] = ["@"]

@@ -13,6 +13,7 @@ from labctl.engines.api import Finished
 from labctl.engines.compose import _told
 from labctl.plan import SeenMachine
 from labctl.render.templates import nginx_key
+from labctl.render.tree import Entry
 from labctl.work.execute import _late, refusal
 
 EVIL = "\x1b]0;owned\x07\x1b[2J"
@@ -27,6 +28,19 @@ def test_what_a_machine_says_reaches_no_terminal_as_it_is() -> None:
     assert len(told) == 6
     assert EVIL in output  # the control
     assert not any("\x1b" in one or "\x07" in one for one in told)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "nginx: [emerg] unknown directive in /etc/x.conf:3",
+        "AH00526: Syntax error on line 3 of /etc/x.conf:\nInvalid command 'Nonsense'",
+    ],
+)
+def test_the_line_of_a_complaint_is_found_in_the_labs_own_file(words: str) -> None:
+    files = {"/etc/x.conf": Entry(b"", source="stacks/lab/own.conf")}
+    told = refusal("front", f"refused\tapache2\n{words}\n", files)
+    assert told.splitlines()[-1] == "  /etc/x.conf comes from stacks/lab/own.conf:3"
 
 
 def test_what_is_plain_stays_as_it_is() -> None:

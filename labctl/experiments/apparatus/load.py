@@ -84,7 +84,7 @@ def target(site: Site, path: str = "/") -> dict[str, Any]:
         "name": site.name,
         "host": site.host,
         "path": path,
-        "port": 443 if tls else 80,
+        "port": site.secure or site.plain,
         "tls": tls,
         "verify": site.tls == "ca",
     }
