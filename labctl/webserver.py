@@ -68,7 +68,7 @@ def files(machine: Machine, lab: Lab) -> Iterable[File]:
                 "small": lab.seat is not None,
                 "names": sum(len(site.names) for site in lab.sites),
                 "temporary": TEMPORARY,
-                "localhost": lab.localhost,
+                "localhosts": lab.localhosts,
                 "https_port": lab.publishing.https,
             },
         ),

@@ -256,6 +256,7 @@ class _Lab:
             source=self.source(path),
             inside=keys.inside,
             replicas=keys.replicas,
+            party=keys.party,
         )
 
     def source(self, path: tuple[str | int, ...]) -> str:
