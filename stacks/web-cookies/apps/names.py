@@ -17,7 +17,8 @@ def domains():
 def origin(site):
     """The origin of one of the lab's sites, for links: ``https://shop.web-cookies.test``."""
     own, other = domains()
-    return f"https://{site}.{other if site in OTHERS else own}"
+    scheme = request.headers.get("X-Forwarded-Proto", "https")  # the front says how it was asked
+    return f"{scheme}://{site}.{other if site in OTHERS else own}"
 
 
 def this_site():
