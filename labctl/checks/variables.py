@@ -57,6 +57,16 @@ def _known(match: re.Match[str]) -> bool:
     return match[0].endswith("}") and _KNOWN.fullmatch(match[1]) is not None
 
 
+def parties(value: Any) -> Iterator[str]:
+    """The parties whose domains a question or an expectation speaks of."""
+    if isinstance(value, str):
+        names = VARIABLE.findall(value)
+        yield from (n.removeprefix("domain.") for n in names if n.startswith("domain."))
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from parties(item)
+
+
 def filled(value: Any, values: Mapping[str, str]) -> Any:
     """A question or an expectation with all variables but secrets; with these it is sealed."""
     if isinstance(value, str):
