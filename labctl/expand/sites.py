@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from labctl.expand.setting import Setting
 from labctl.model import HOSTS, Site, party_domain
+from labctl.spec.names import host_label_problem
 from labctl.spec.problems import Mark, shown
 from labctl.spec.reader import Reader
 from labctl.spec.specification import SiteSpec
@@ -41,10 +42,14 @@ def _site(site: SiteSpec, here: Setting) -> Site:
 
 def _party(site: SiteSpec, here: Setting) -> str:
     """Whose site it is, where it is not the lab's; a class has no domains for others."""
+    path = ("sites", site.key, "party")
     if site.party and here.spec.seat:
-        path = ("sites", site.key, "party")
         hint = "each learner needs a host of their own for it, with `labctl up`"
         here.complain(path, "in a class there is no other party's domain", hint)
+    domain = party_domain(here.spec.domain, site.party)
+    _, problem = host_label_problem(domain, absolute=True)
+    if site.party and problem:
+        here.complain(path, f"'{shown(domain)}' is no domain: {problem}", "take a shorter word")
     return site.party
 
 

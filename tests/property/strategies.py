@@ -159,6 +159,8 @@ def sites(draw: st.DrawFn, web: list[str]) -> Document:
             "tls": draw(st.sampled_from(("ca", "self-signed", "none"))),
             "http": draw(st.sampled_from(("redirect", "serve", "refuse"))),
         }
+        if draw(st.integers(0, 3)) == 0:
+            found[label]["party"] = draw(st.sampled_from(("ads", "x")))
     apex: bool = draw(st.booleans())
     if found and apex:
         next(iter(found.values()))["names"] = ["@"]

@@ -110,6 +110,14 @@ def test_checks_know_their_domain(folder: Path, lab: Lab) -> None:
     assert made(spec, lab).ask["url"] == "https://pixel.visits-ads.test/"
 
 
+def test_a_domain_that_is_too_long_is_told(folder: Path) -> None:
+    with pytest.raises(InvalidLab) as caught:
+        lab_from(LAB.replace("lab: visits", f"lab: visits\ndomain: {60 * 'a'}.test"), folder)
+    (problem,) = caught.value.problems
+    assert problem.message.endswith("a label has 64 characters, at most 63 fit")
+    assert problem.path == "sites.pixel.party"
+
+
 def test_a_class_has_no_such_domain_and_says_so(folder: Path) -> None:
     seat = Seat("web", "ada", "web.test")
     with pytest.raises(InvalidLab) as caught:
