@@ -272,7 +272,8 @@ def _tools(host: Host, wishes: Wishes) -> Iterator[Step]:
         " in the version and with the hash that tests/tools says",
         (
             (host.python, "-m", "venv", "--clear", str(TOOLS)),
-            (*pip, "--require-hashes", "-r", str(REQUIREMENTS)),
+            # one of them comes as source only: built as every Python builds it by now (PEP 517)
+            (*pip, "--use-pep517", "--require-hashes", "-r", str(REQUIREMENTS)),
             npm,
         ),
     )
