@@ -33,6 +33,8 @@ MEANT = {
     r"BREACH": "pages are compressed, and the static ones hold no secret",
     r"cert_trust|cert_chain_of_trust": "older versions do not take --add-ca for all stores",
     r"overall_grade|grade_cap_reason_\d+|final_score": "follows from the others",
+    r"cipher_order.*": "Mozilla's profile leaves the choice to the client, for all are strong",
+    r"QUIC|DNS_HTTPS_rrecord": "HTTP/3 is not published on the host",
     r"engine_problem|scanTime|service|optimal_proto": "about the scan, not the server",
 }
 ACCEPTED = {"OK", "INFO", "DEBUG"}
