@@ -50,12 +50,15 @@ build: ## the wheel and the source archive, in dist/
 	@$(SETUP) lint
 	@$(BIN)/python -m build --no-isolation
 
-pins: ## write requirements*.txt anew from requirements*.in
+pins: ## write requirements*.txt anew from requirements*.in, and the lock of npm's packages
 	$(PYTHON) -m venv .venv-pins
 	.venv-pins/bin/pip install --quiet pip-tools
 	$(COMPILE) requirements.in
 	$(COMPILE) requirements-dev.in
+	$(COMPILE) tests/tools/requirements.in
 	rm -rf .venv-pins
+	npm --prefix tests/tools install --package-lock-only --ignore-scripts \
+		--omit-lockfile-registry-resolved --no-audit --no-fund
 
 hooks: ## run ruff and mypy before each commit
 	@$(BIN)/pre-commit install
@@ -65,5 +68,5 @@ link: ## put `labctl` on your PATH, by a link in ~/.local/bin
 	@ln -sT $(CURDIR)/$(BIN)/labctl $(LINK) && echo "$(LINK) -> $(CURDIR)/$(BIN)/labctl"
 
 clean: ## remove what make and the tools made; labs and their certificates stay
-	rm -rf .venv .venv-pins .setup dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-pins .venv-tools tests/tools/node_modules .setup dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find labctl tests bench -name __pycache__ -prune -exec rm -rf {} +

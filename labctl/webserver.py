@@ -84,7 +84,7 @@ def files(machine: Machine, lab: Lab) -> Iterable[File]:
                 "small": lab.seat is not None,
                 "names": sum(len(site.names) for site in lab.sites),
                 "temporary": TEMPORARY,
-                "localhost": lab.localhost,
+                "localhosts": lab.localhosts,
                 "https_port": https_port(machine, lab),
             },
         ),

@@ -108,7 +108,7 @@ def moved(check: Check, targets: Sequence[Target], lab: Lab) -> Check:
 
 
 def _inside(host: str, lab: Lab) -> bool:
-    return host == lab.domain or host.endswith(f".{lab.domain}")
+    return any(host == domain or host.endswith(f".{domain}") for domain in lab.domains)
 
 
 def _secrets(value: Any) -> tuple[str, ...]:
@@ -193,6 +193,6 @@ class _Move:
         rest = text
         for form in forms:
             text, rest = form.sub(other, text), form.sub("", rest)
-        if self.lab.domain in rest.replace("\\", ""):
+        if any(domain in rest.replace("\\", "") for domain in self.lab.domains):
             raise NotAsked("it is about other names of the lab")
         return text

@@ -1,5 +1,7 @@
 """Values that stand as ``${…}`` in the texts of a check: ``domain``, ``lab``, and secrets.
 
+``${domain.PARTY}`` is the domain of another party that has sites in the lab.
+
 ``${secret.NAME}`` is a token of the lab's own, the same at every check; ``${account.LOGIN}`` the
 password of an account. Both stay sealed until the question is asked, and whatever is printed
 shows their names instead.
@@ -17,9 +19,9 @@ from labctl.model import Check, Want
 
 VARIABLE = re.compile(r"\$\{([^}\n]*)\}?")
 _KNOWN = re.compile(
-    r"domain|lab|secret\.[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,30}|account\.[^\s{}]{1,64}"
+    r"lab|domain|(?:domain|secret)\.[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,30}|account\.[^\s{}]{1,64}"
 )
-HINT = "${domain}, ${lab}, ${secret.NAME} and ${account.LOGIN} are known"
+HINT = "${domain}, ${domain.PARTY}, ${lab}, ${secret.NAME} and ${account.LOGIN} are known"
 SECRETS = ("secret", "account")
 
 
@@ -53,6 +55,16 @@ def unknown(text: str) -> list[str]:
 
 def _known(match: re.Match[str]) -> bool:
     return match[0].endswith("}") and _KNOWN.fullmatch(match[1]) is not None
+
+
+def parties(value: Any) -> Iterator[str]:
+    """The parties whose domains a question or an expectation speaks of."""
+    if isinstance(value, str):
+        names = VARIABLE.findall(value)
+        yield from (n.removeprefix("domain.") for n in names if n.startswith("domain."))
+    elif isinstance(value, Mapping | list | tuple):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from parties(item)
 
 
 def filled(value: Any, values: Mapping[str, str]) -> Any:

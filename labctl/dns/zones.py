@@ -43,8 +43,8 @@ def forward_key(domain: str) -> str:
 
 
 def names(view: View) -> tuple[str, ...]:
-    """A view's zones without the final dot: the lab's domain, then its reverse zones."""
-    return (view.lab.domain, *reverse_names(view))
+    """A view's zones without the final dot: of its domains, then the reverse ones."""
+    return (*view.lab.domains, *reverse_names(view))
 
 
 def reverse_names(view: View) -> tuple[str, ...]:
@@ -67,9 +67,9 @@ def keys(view: View, kept: Kept) -> tuple[dnssec.ZoneKey, ...]:
 
     Reverse zones share one key pair.
     """
-    domain = view.lab.domain
+    forward = view.lab.domains
     return tuple(
-        dnssec.ZoneKey(zone, kept.keys[forward_key(zone) if zone == domain else REVERSE_KEY])
+        dnssec.ZoneKey(zone, kept.keys[forward_key(zone) if zone in forward else REVERSE_KEY])
         for zone in names(view)
     )
 
@@ -86,8 +86,12 @@ def contents(zone: str, view: View, kept: Kept, ttl: int) -> tuple[Group, ...]:
     No record comes twice, and all records of one name and type have one TTL (RFC 2181
     section 5.2): the smallest.
     """
-    forward = zone == view.lab.domain
-    groups = _told(view, kept, ttl) if forward else _reverse(zone, view, ttl)
+    if zone == view.lab.domain:
+        groups = _told(view, kept, ttl)
+    elif zone in view.lab.domains:
+        groups = list(_of_party(zone, view, ttl))
+    else:
+        groups = list(_reverse(zone, view, ttl))
     return _tidy([(title, list(rows)) for title, rows in groups])
 
 
@@ -162,7 +166,7 @@ def _derived(view: View, ttl: int) -> Iterator[tuple[str, tuple[Row, ...]]]:
     )
     fronts = {site.front for site in view.sites}
     where = "all at the front" if len(fronts) < 2 else "each at its front"
-    yield f"sites: {where}", tuple(_site_rows(view, ttl))
+    yield f"sites: {where}", tuple(_site_rows(view.lab.domain, view, ttl))
     yield (
         "machines",
         tuple(
@@ -172,8 +176,8 @@ def _derived(view: View, ttl: int) -> Iterator[tuple[str, tuple[Row, ...]]]:
     )
 
 
-def _site_rows(view: View, ttl: int) -> Iterator[Row]:
-    domain = view.lab.domain
+def _site_rows(domain: str, view: View, ttl: int) -> Iterator[Row]:
+    """The addresses of all sites that have a name in a domain."""
     for site in view.sites if view.lab.of_kind("front") else ():
         address = view.lab.own_address_of(site) or view.address_of(site.front)
         for name in site.names:
@@ -181,8 +185,18 @@ def _site_rows(view: View, ttl: int) -> Iterator[Row]:
                 yield Row(rdata.relative(name, domain), ttl, "A", address)
 
 
-def _reverse(zone: str, view: View, ttl: int) -> Iterator[tuple[str, Iterable[Row]]]:
-    yield "the lab's name server", [Row("@", ttl, "NS", f"{NAME_SERVER}.{view.lab.domain}.")]
+def _of_party(zone: str, view: View, ttl: int) -> Iterator[tuple[str, list[Row]]]:
+    """The zone of another party, who has sites in this lab and nothing else."""
+    yield _name_server(view, ttl)
+    yield "sites: at the lab's front, as all others", list(_site_rows(zone, view, ttl))
+
+
+def _name_server(view: View, ttl: int) -> tuple[str, list[Row]]:
+    return "the lab's name server", [Row("@", ttl, "NS", f"{NAME_SERVER}.{view.lab.domain}.")]
+
+
+def _reverse(zone: str, view: View, ttl: int) -> Iterator[tuple[str, list[Row]]]:
+    yield _name_server(view, ttl)
     yield (
         "machines",
         [

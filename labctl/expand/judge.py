@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from labctl import kinds, platforms, ssh
+from labctl.checks import variables
 from labctl.dns.zones import NAME_SERVER
 from labctl.expand.services import Services
 from labctl.expand.setting import Setting
@@ -199,6 +200,11 @@ def _asked(case: Case) -> None:
     services = {*case.services, *case.broken}
     origins = {*services, *(service.machine for service in case.services.values())}
     checks.judge(case.here.spec.checks, case.here.reader, ("checks",), services, origins)
+    parties = {site.party for site, _ in case.written if site.party}
+    for spec in case.here.spec.checks:
+        for party in sorted({*variables.parties([spec.ask, spec.expect])} - parties):
+            message = f"no site is of the party '{party}'"
+            case.here.complain(("checks", spec.number), message, nearest(party, parties))
 
 
 def _exposed(case: Case) -> Iterator[ExposedPort]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from labctl.expand.setting import Setting
-from labctl.model import HOSTS, Site
+from labctl.model import HOSTS, Site, party_domain
+from labctl.spec.names import host_label_problem
 from labctl.spec.problems import Mark, shown
 from labctl.spec.reader import Reader
 from labctl.spec.specification import SiteSpec
@@ -17,11 +18,11 @@ def sites(here: Setting) -> tuple[Site, ...]:
 def _site(site: SiteSpec, here: Setting) -> Site:
     """A site with its full names and its front."""
     relative = [
-        _relative(name, site.key, place, here)
+        _relative(name, site, place, here)
         for name, place in zip(site.names, places(site, here.reader), strict=True)
     ]
-    below = [(here.spec.domain, n) for n in relative]
-    below += [(here.spec.localhost, n) for n in relative]
+    parents = (here.spec.domain, here.spec.localhost)
+    below = [(party_domain(parent, site.party), n) for parent in parents for n in relative]
     names = tuple(parent if name == "@" else f"{name}.{parent}" for parent, name in below)
     return Site(
         name=relative[0],
@@ -37,6 +38,7 @@ def _site(site: SiteSpec, here: Setting) -> Site:
         front=_front(site, here),
         port=site.port,
         own_address=site.own_address,
+        party=_party(site, here),
     )
 
 
@@ -49,15 +51,28 @@ def _front(site: SiteSpec, here: Setting) -> str:
     return (*named, *fitting, *here.fronts, "front")[0]
 
 
+def _party(site: SiteSpec, here: Setting) -> str:
+    """Whose site it is, where it is not the lab's; a class has no domains for others."""
+    path = ("sites", site.key, "party")
+    if site.party and here.spec.seat:
+        hint = "each learner needs a host of their own for it, with `labctl up`"
+        here.complain(path, "in a class there is no other party's domain", hint)
+    domain = party_domain(here.spec.domain, site.party)
+    _, problem = host_label_problem(domain, absolute=True)
+    if site.party and problem:
+        here.complain(path, f"'{shown(domain)}' is no domain: {problem}", "take a shorter word")
+    return site.party
+
+
 def places(site: SiteSpec, reader: Reader) -> list[Mark]:
     """Where each name of a site stands in the lab file."""
     paths = [("sites", site.key, "names", n) for n in range(len(site.names) - 1)]
     return [reader.at_key(("sites", site.key)), *map(reader.at, paths)]
 
 
-def _relative(name: str, site: str, place: Mark, here: Setting) -> str:
+def _relative(name: str, site: SiteSpec, place: Mark, here: Setting) -> str:
     """A host name relative to the domain; several labels must be given in full."""
-    domain = here.spec.domain
+    domain = party_domain(here.spec.domain, site.party)
     relative = "@" if name == domain else name.removesuffix(f".{domain}")
     reason = hint = ""
     if name == relative and "." in name:
@@ -67,5 +82,5 @@ def _relative(name: str, site: str, place: Mark, here: Setting) -> str:
         reason = f"{HOSTS}.{domain} is where the lab's machines have their names"
         hint = "take another name"
     if reason:
-        here.reader.complain(place, ("sites", site), reason, hint)
+        here.reader.complain(place, ("sites", site.key), reason, hint)
     return relative

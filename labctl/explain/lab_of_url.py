@@ -25,9 +25,9 @@ def lab_of(host: str) -> Session:
             session = Session(
                 listed.name if listed.state == "up" else listed.file, dry=True, running=True
             )
+            parents = (*session.lab.domains, *session.lab.localhosts)
         except (InvalidLab, LabctlError):
             continue  # `labctl list` says so
-        parents = (session.expanded.domain, session.expanded.localhost)
         if any(host == parent or host.endswith(f".{parent}") for parent in parents):
             return session
         known += parents

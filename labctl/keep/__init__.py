@@ -53,7 +53,7 @@ def keep(
     now = now.astimezone(UTC).replace(microsecond=0)
     above = _above(lab.seat, lab.offers, now, write) if lab.seat else _NOTHING_ABOVE
     with files.opened(directory, write) as kept:
-        allowed = for_lab(lab.domain, lab.localhost)
+        allowed = for_lab(*_below(lab))
         authority, made = authorities.current(kept, lab.name, allowed, now, above.root)
         certificates, issued = leaves.current(kept, _of(wanted, "certificate"), authority, now)
         keys, paired = keypairs.current(kept, _of(wanted, "ec-key", "rsa-key", "ssh-key"))
@@ -62,6 +62,12 @@ def keep(
         serial = serials.current(kept, lab, keys, now)
     result = Kept(authority.root["certificate"], certificates, keys, secrets, serial)
     return result, (*made, *issued, *paired, *sealed)
+
+
+def _below(lab: Lab) -> tuple[str, ...]:
+    """The domains that the lab's names are below, its own ones first."""
+    own = (lab.domain, lab.localhost)
+    return (*own, *(name for name in (*lab.domains, *lab.localhosts) if name not in own))
 
 
 def secrets(lab: Lab, wants: Iterable[Want]) -> Mapping[str, str]:

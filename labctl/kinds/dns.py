@@ -30,6 +30,7 @@ from labctl.model import (
     Template,
     Tier,
     Want,
+    party_domain,
 )
 from labctl.spec.fields import Doc, Integer, Many, RecordType, Table, Text, Type, Wrong
 
@@ -82,12 +83,17 @@ def expand(service: Service, scope: Scope) -> Expansion:
         ports={"dns": PORT},
         records=tuple(_own_records(service.options)),
         checks=tuple(_checks(service, scope)),
-        wants=(
-            Want("ec-key", zones.forward_key(scope.domain)),
-            Want("ec-key", zones.REVERSE_KEY),
-        ),
+        wants=tuple(Want("ec-key", key) for key in _keys(scope)),
         limits=Limits(memory=96 * 2**20, processes=32),
     )
+
+
+def _keys(scope: Scope) -> Iterator[str]:
+    """A key for each domain, and one for the reverse zones."""
+    parties = dict.fromkeys(site.party for site in scope.all_sites if site.party)
+    for party in ("", *parties):
+        yield zones.forward_key(party_domain(scope.domain, party))
+    yield zones.REVERSE_KEY
 
 
 def _daemon(domain: str) -> Daemon:

@@ -10,7 +10,7 @@ from labctl.model.classes import Group, Offer, Seat, local_domain
 from labctl.model.keeping import Kept, Key, Leaf, Want
 from labctl.model.labs import Lab
 from labctl.model.machines import ExposedPort, Machine, Mount, Network, Port, Publishing, Volume
-from labctl.model.names import HOSTS, AddressOf, PublicKey, Record
+from labctl.model.names import HOSTS, AddressOf, PublicKey, Record, party_domain
 from labctl.model.programs import Daemon, File, Probe, Template
 from labctl.model.services import Check, Expansion, Flow, Limits, Route, Service, Site
 from labctl.model.words import (
@@ -64,4 +64,5 @@ __all__ = [
     "Want",
     "WantKind",
     "local_domain",
+    "party_domain",
 ]

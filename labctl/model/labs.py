@@ -9,7 +9,7 @@ from functools import cached_property
 from labctl.model.classes import Offer, Seat, local_domain
 from labctl.model.keeping import Want
 from labctl.model.machines import Machine, Network, Publishing
-from labctl.model.names import Record
+from labctl.model.names import Record, party_domain
 from labctl.model.services import Check, Service, Site
 from labctl.model.words import PlatformName
 
@@ -44,6 +44,21 @@ class Lab:
     def localhost(self) -> str:
         """The domain of the lab's names for use on the host."""
         return local_domain(self.name, self.seat)
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Others who have sites in this lab, below domains of their own."""
+        return tuple(dict.fromkeys(site.party for site in self.sites if site.party))
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The lab's domain, and those of other parties."""
+        return (self.domain, *(party_domain(self.domain, party) for party in self.parties))
+
+    @property
+    def localhosts(self) -> tuple[str, ...]:
+        """The same for use on the host."""
+        return (self.localhost, *(party_domain(self.localhost, party) for party in self.parties))
 
     def content_source(self, service: str, path: str) -> str:
         """Where a content file of a service lies: what a person edits."""

@@ -5,6 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HOSTS = "hosts"  # machines have their names below it: <machine>.hosts.<domain>
+_TWO_LABELS = ".home.arpa"  # the one public suffix of two labels below which labs live (RFC 8375)
+
+
+def party_domain(domain: str, party: str) -> str:
+    """The domain of another party beside a lab's: ``shop.test`` and ``ads`` make ``shop-ads.test``.
+
+    Browsers take the two for two sites, since the label below the public suffix is another one
+    (draft-ietf-httpbis-rfc6265bis section 5.2, publicsuffix.org). Without a party, the lab's own.
+    """
+    labels = domain.split(".")
+    own = -3 if domain.endswith(_TWO_LABELS) else -2
+    labels[own] += f"-{party}" if party else ""
+    return ".".join(labels)
 
 
 @dataclass(frozen=True, slots=True)

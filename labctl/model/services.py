@@ -128,7 +128,8 @@ class Site:
     ``names`` are all of its host names, the first one canonical: below the lab's domain, and
     below ``<lab>.localhost`` for use on the host. One that is ``inside`` exists only within a
     company's network. ``replicas`` servers are to answer it, where the platform has several.
-    ``front`` is the service that owns its virtual host.
+    ``front`` is the service that owns its virtual host. The names of one that is another
+    ``party``'s are below that one's domains (``labctl.model.names``).
 
     Sites share their front's address and its ports 80 and 443: there the name decides. One with
     a ``port`` answers at that one only, one with an ``own_address`` at that one only, and both
@@ -148,6 +149,7 @@ class Site:
     front: str = "front"
     port: int = 0
     own_address: bool = False
+    party: str = ""
 
     @property
     def plain(self) -> int:

@@ -42,9 +42,9 @@ class Constraints:
         return tuple(every for version, every in ((4, IPV4), (6, IPV6)) if version not in given)
 
 
-def for_lab(domain: str, localhost: str) -> Constraints:
-    """What a lab's authority may sign: its domain, its names on the host, its mail."""
-    return Constraints(dns=(domain, localhost), mail=(domain,))
+def for_lab(domain: str, *others: str) -> Constraints:
+    """What a lab's authority may sign: its domain, its names on the host and alike, its mail."""
+    return Constraints(dns=(domain, *others), mail=(domain,))
 
 
 def as_address(name: str) -> Address | None:

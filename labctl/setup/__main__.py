@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import get_args
 
-from labctl.setup import host, plan, run
+from labctl.setup import host, plan, run, tools
 from labctl.setup.plan import Goal
 
 MINIMUM = (3, 11)
@@ -42,7 +42,8 @@ def _parser() -> argparse.ArgumentParser:
 def _set_up(goal: Goal, lab: str, dry: bool) -> int:
     files = ["requirements.txt", *(["requirements-dev.txt"] if goal != "up" else [])]
     pins = frozenset[tuple[str, str]]().union(*(host.wanted_pins(host.ROOT / f) for f in files))
-    wishes = plan.Wishes(goal, pins, lab)
+    missing = tools.wanted() - tools.present() if goal == "test" else frozenset()
+    wishes = plan.Wishes(goal, pins, lab, missing)
     seen = host.observe()
     try:
         steps = plan.plan(seen, wishes)

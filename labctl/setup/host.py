@@ -24,7 +24,19 @@ INTERESTING = (
     "debian-archive-keyring",
     "uidmap",
 )
-PROGRAMS = ("docker", "dockerd", "mmdebstrap", "certutil", "chromium", "chromium-browser")
+PROGRAMS = (
+    "docker",
+    "dockerd",
+    "mmdebstrap",
+    "certutil",
+    "chromium",
+    "chromium-browser",
+    "java",
+    "npm",
+    "testssl",
+    "h2load",
+    "wrk",
+)
 _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)\s*\\?$", re.MULTILINE)
 
 

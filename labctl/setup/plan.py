@@ -8,6 +8,8 @@ from typing import Literal
 
 from labctl.setup.engine import State
 from labctl.setup.host import ROOT, VENV, Host
+from labctl.setup.tools import FOLDER, PROGRAMS, REQUIREMENTS
+from labctl.setup.tools import VENV as TOOLS
 
 Goal = Literal["up", "test", "lint"]
 Command = tuple[str, ...]
@@ -41,11 +43,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Wishes:
-    """What is asked for: the goal, and the pins that the Python environment must hold."""
+    """What is asked for: the goal, and the pins that the Python environment must hold.
+
+    ``tools`` are pins of others' tools that tests need and that are not there.
+    """
 
     goal: Goal
     pins: frozenset[tuple[str, str]]
     lab: str = "lab1"
+    tools: frozenset[tuple[str, str]] = frozenset()
 
 
 def plan(host: Host, wishes: Wishes) -> tuple[Step, ...]:
@@ -56,7 +62,7 @@ def plan(host: Host, wishes: Wishes) -> tuple[Step, ...]:
     if host.has_desktop and host.engine is not State.ANSWERS and wishes.goal != "lint":
         raise Unsupported("Docker Desktop is installed and does not run: start it, then run this.")
     engine = () if wishes.goal == "lint" else _engine(host)
-    steps = (*_system(host, wishes), *engine, *_python(host, wishes))
+    steps = (*_system(host, wishes), *engine, *_python(host, wishes), *_tools(host, wishes))
     if host.distribution not in SUPPORTED and any(step.root for step in steps):
         missing = "; ".join(step.what for step in steps if step.root)
         raise Unsupported(
@@ -147,6 +153,9 @@ def _test_packages(host: Host) -> Iterator[tuple[str, str]]:
         yield "chromium-browser" if ubuntu else "chromium", "the tests open sites in a browser"
     if "certutil" not in host.programs:
         yield "libnss3-tools", "certutil gives the tests' browser the lab's authority"
+    for program, (package, why) in PROGRAMS.items():
+        if program not in host.programs:
+            yield package, why
 
 
 def _client_apart(host: Host) -> str:
@@ -248,3 +257,23 @@ def _python(host: Host, wishes: Wishes) -> Iterator[Step]:
             "the command `labctl`, running from this checkout",
             ((*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)),),
         )
+
+
+def _tools(host: Host, wishes: Wishes) -> Iterator[Step]:
+    """Others' checkers, for the tests only."""
+    if wishes.goal != "test" or not wishes.tools:
+        return
+    python = str(TOOLS / "bin" / "python")
+    pip = (python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+    npm = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", str(FOLDER))
+    yield Step(
+        "checkers of TLS, HTTP and pages",
+        "the tests hold every lab against them; in .venv-tools and tests/tools/node_modules, each"
+        " in the version and with the hash that tests/tools says",
+        (
+            (host.python, "-m", "venv", "--clear", str(TOOLS)),
+            # one of them comes as source only: built as every Python builds it by now (PEP 517)
+            (*pip, "--use-pep517", "--require-hashes", "-r", str(REQUIREMENTS)),
+            npm,
+        ),
+    )

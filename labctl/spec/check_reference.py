@@ -41,6 +41,7 @@ An expectation is a value that must be equal, or a mapping of words, all of whic
 | `not` | is not as this expectation says |
 
 In the texts of a question or an expectation, `${{domain}}` and `${{lab}}` stand for the lab's,
+`${{domain.PARTY}}` for the domain of another party that has sites in it,
 `${{account.LOGIN}}` for the password of an account and `${{secret.NAME}}` for a token of the lab's
 own, which is the same at every check. What is printed shows the names of these two instead.
 """

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from labctl import platforms
 from labctl.checks import variables
 from labctl.checks.questions import QUESTIONS, request
-from labctl.model import Check, Lab
+from labctl.model import Check, Lab, party_domain
 from labctl.spec import expectations
 from labctl.spec.document import Mapping as MappingNode
 from labctl.spec.document import Node, Scalar, Sequence
@@ -98,7 +98,8 @@ def made(spec: CheckSpec, lab: Lab, exercise: str = "") -> Check:
 
     One that does not say from where is asked by the visitor, or where its platform lets it.
     """
-    values = {"domain": lab.domain, "lab": lab.name}
+    others = {f"domain.{party}": party_domain(lab.domain, party) for party in lab.parties}
+    values = {"domain": lab.domain, "lab": lab.name, **others}
     ask: dict[str, Any] = variables.filled(spec.ask, values)
     if ask.get("tool") == "delv":
         ask = {"anchors": ANCHORS, "root": lab.domain, **ask}

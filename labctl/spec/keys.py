@@ -65,6 +65,11 @@ class SiteKeys:
     names: Annotated[
         tuple[str, ...], Many(HostLabel()), Doc("more host names (`@` is the domain itself)")
     ] = ()
+    party: Annotated[
+        str,
+        Name(),
+        Doc("somebody else's, to a browser another site: below `<lab>-PARTY.test`; the lab's own"),
+    ] = ""
     tls: Annotated[
         Tls,
         Choice("ca", "self-signed", "none"),

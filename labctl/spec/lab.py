@@ -259,6 +259,7 @@ class _Lab:
             front=keys.front,
             port=keys.port,
             own_address=keys.own_address,
+            party=keys.party,
         )
 
     def source(self, path: tuple[str | int, ...]) -> str:

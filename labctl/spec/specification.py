@@ -50,6 +50,7 @@ class SiteSpec:
     front: str = ""
     port: int = 0
     own_address: bool = False
+    party: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def register(lab: Lab) -> None:
     """Remember a lab behind the edge, with its names."""
     prepare()
     names = sorted({name for site in lab.sites if not site.inside for name in site.names})
-    record = Single(lab.name, (lab.domain, lab.localhost), tuple(names))
+    record = Single(lab.name, (*lab.domains, *lab.localhosts), tuple(names))
     (home() / _LABS).mkdir(mode=0o700, exist_ok=True)
     write_atomically(_record(lab.name), json.dumps(asdict(record)).encode())
 

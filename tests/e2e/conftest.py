@@ -17,6 +17,7 @@ os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
 from tests.e2e.support.home import Home
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.outside import Outside
+from tests.e2e.support.stacks import STACKS
 
 # Started in the background, this process may ignore the interrupt, and so would all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -49,6 +50,20 @@ def company(home: Home) -> Iterator[OwnLab]:
     lab = OwnLab(home, "lab1")
     try:
         lab.must("up", "--on", "on-premise")
+        yield lab
+    finally:
+        lab.remove()
+
+
+@pytest.fixture(scope="session", params=STACKS)
+def stack(request: pytest.FixtureRequest, home: Home) -> Iterator[OwnLab]:
+    """Each lab that comes with labctl, up; one after the other, for all tests that ask for it."""
+    if request.param == "lab1":
+        yield request.getfixturevalue("lab1")
+        return
+    lab = OwnLab(home, request.param)
+    try:
+        lab.must("up")
         yield lab
     finally:
         lab.remove()

@@ -29,12 +29,12 @@ from labctl.render import render
 from labctl.render.tree import Entry, Files, archive
 from labctl.webserver import PACKAGES as NGINX
 from labctl.work.session import wants
+from tests.e2e.support.stacks import FOLDER, STACKS
 from tests.property import strategies
 from tests.support import STATE, lab_at, lab_from
 
 pytestmark = pytest.mark.e2e
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-STACKS = Path(__file__).parents[2] / "stacks"
 MAIL = frozenset({"postfix", "dovecot-imapd", "dovecot-pop3d", "dovecot-lmtpd", "opendkim"})
 
 # By daemon: the packages of its image, and the question, after what its start would prepare.
@@ -171,16 +171,16 @@ def test_daemons_take_every_valid_lab(
     accept(lab_from(strategies.as_yaml(document), folder), hosts, folder)
 
 
-@pytest.mark.parametrize("stack", ["hello", "lab1", "web-servers"])
+@pytest.mark.parametrize("stack", STACKS)
 def test_daemons_take_the_stacks(stack: str, hosts: dict[str, Host], folder: Path) -> None:
-    accept(lab_at(STACKS / stack / "lab.yml"), hosts, folder)
+    accept(lab_at(FOLDER / stack / "lab.yml"), hosts, folder)
 
 
-@pytest.mark.parametrize("stack", ["hello", "lab1", "web-servers"])
+@pytest.mark.parametrize("stack", STACKS)
 def test_gixy_finds_nothing_that_is_not_meant(
     stack: str, hosts: dict[str, Host], folder: Path
 ) -> None:
-    lab = lab_at(STACKS / stack / "lab.yml")
+    lab = lab_at(FOLDER / stack / "lab.yml")
     kept, _ = keep(lab, wants(lab), folder / "kept" / lab.name, NOW, write=False)
     tree = render(lab, kept, lambda packages: "image:latest", STATE)
     question = "install -d -m 1777 /run/nginx && nginx -T -e /dev/stderr"

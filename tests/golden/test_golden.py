@@ -28,6 +28,7 @@ STACKS: dict[str, tuple[str, PlatformName | None]] = {
     "lab1-bare-metal": ("lab1", "bare-metal"),
     "lab1-on-premise": ("lab1", "on-premise"),
     "web-servers": ("web-servers", None),
+    "web-cookies": ("web-cookies", None),
 }
 GOOD = sorted(path.parent.name for path in HERE.glob("good/*/lab.yml"))
 BAD = sorted(path.stem for path in HERE.glob("bad/*.yml"))

@@ -165,6 +165,8 @@ def sites(draw: st.DrawFn, web: list[str]) -> Document:
         found[free[-1]]["port"] = 8888
     if found and draw(st.booleans()):
         found[free[0]]["own-address"] = True
+        if draw(st.integers(0, 3)) == 0:
+            found[label]["party"] = draw(st.sampled_from(("ads", "x")))
     apex: bool = draw(st.booleans())
     if found and apex:
         next(iter(found.values()))["names"] = ["@"]

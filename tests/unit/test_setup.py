@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from labctl.setup import engine, host, run
+from labctl.setup import engine, host, run, tools
 from labctl.setup.apt_sources import Mirror, Source, debian_mirror, parse_deb822, parse_list, read
 from labctl.setup.compose_package import apt_options, source_text
 from labctl.setup.engine import State
@@ -16,7 +17,9 @@ from labctl.setup.plan import Goal, Step, Unsupported, Wishes, last_steps, plan
 
 PINS = frozenset({("docker", "7.1.0")})
 READY = Host(
-    programs=frozenset({"docker", "dockerd", "mmdebstrap", "certutil", "chromium"}),
+    programs=frozenset(
+        {"docker", "dockerd", "mmdebstrap", "certutil", "chromium", *tools.PROGRAMS}
+    ),
     compose="2.26.1",
     pinned=PINS | {("hosting-labctl", "0.1.0")},
 )
@@ -128,6 +131,26 @@ def test_tests_need_a_browser_and_linting_neither_engine_nor_browser() -> None:
     assert {"chromium", "libnss3-tools"} <= installed(BARE, "test")
     assert installed(BARE, "lint") == {"python3-venv"}
     assert last_steps(Wishes("lint", PINS)) == ()
+
+
+def test_others_checkers_are_for_tests_only_and_pinned() -> None:
+    missing = frozenset({("sslyze", "6.3.1")})
+    assert {"testssl.sh", "wrk", "default-jre-headless"} <= installed(BARE, "test")
+    assert not {"testssl.sh", "wrk"} & installed(BARE, "up")
+    (step,) = plan(READY, Wishes("test", PINS, tools=missing))
+    venv, pip, npm = step.commands
+    assert venv[-1].endswith(".venv-tools")
+    assert "--require-hashes" in pip
+    assert {"ci", "--ignore-scripts"} <= set(npm)
+    assert plan(READY, Wishes("up", PINS, tools=missing)) == ()
+
+
+def test_every_package_of_npm_has_a_hash() -> None:
+    lock = json.loads((tools.FOLDER / "package-lock.json").read_bytes())["packages"]
+    own = lock.pop("")
+    assert set(own["dependencies"]) == {name.removeprefix("node_modules/") for name in lock}
+    assert all(package["integrity"].startswith("sha512-") for package in lock.values())
+    assert {("axe-core", lock["node_modules/axe-core"]["version"])} <= tools.wanted()
 
 
 def test_changed_pins_are_installed_with_their_hashes() -> None:

@@ -127,12 +127,20 @@ class Page:
         self.error = ""
 
     def run(self, script: str) -> Any:
-        """The value of a JavaScript expression on the page."""
-        answer = self._browser.call(
-            "Runtime.evaluate", self._session, expression=script, returnByValue=True
+        """The value of a JavaScript expression on the page, a promise's once it is kept."""
+        answer = self.call(
+            "Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True
         )
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def call(self, method: str, **parameters: Any) -> Any:
+        """One command of the protocol about this tab, and its result."""
+        return self._browser.call(method, self._session, **parameters)
+
+    def close(self) -> None:
+        """Close the tab."""
+        self.call("Page.close")
 
     @property
     def title(self) -> Any:
