@@ -1,4 +1,4 @@
-"""Experiments: each measures one difference between the platforms. One module each, by name.
+"""Experiments: each measures one difference, most between the platforms. One module each, by name.
 
 An experiment module has
 
@@ -7,7 +7,10 @@ An experiment module has
 * ``NEEDS``: "paper" where the lab file is enough, "running" where it only looks at a lab that is
   up, "own" where it would harm one or needs one from its beginning: a lab made for it,
 * ``STEPS``: what it does, in order,
-* ``run(bench) -> Iterable[Figure]``: does it.
+* ``run(bench) -> Iterable[Figure]``: does it,
+* optionally ``tables(figures) -> Iterable[Table]``: its figures side by side, where a line for
+  each would be too many,
+* optionally ``picture(figures) -> str``: its figures as an SVG document.
 
 An experiment knows the lab from its model and reaches machines through its bench
 (``labctl.experiments.apparatus``). What a lab does not have is a figure without a value that
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
     from labctl.experiments.apparatus.bench import Bench
 
 # the order of a comparison: what looks comes before what harms, what changes the lab comes last
-NAMES = ("answer", "reach", "blast", "crash", "neighbour", "change", "who")
+COMPARED = ("answer", "reach", "blast", "crash", "neighbour", "change", "who")
+# what compares something else than platforms, in labs made for it
+NAMES = (*COMPARED, "workers")
 Better = Literal["lower", "higher"]
 Needs = Literal["paper", "running", "own"]
 Say = Callable[[str], None]  # is told each step
@@ -57,6 +62,15 @@ class Figure:
             return "–"
         shown = self.value if isinstance(self.value, str) else number(self.value)
         return f"{shown} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Figures side by side: what they are, the heads of the columns, and the rows as text."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
 class Experiment(Protocol):
