@@ -40,10 +40,10 @@ def test_every_server_is_what_it_is_called(lab: OwnLab) -> None:
 def test_seven_servers_share_one_machine_and_none_is_root(lab: OwnLab) -> None:
     found = lab.output(
         "workers", "sh", "-c",
-        "for p in /proc/[0-9]*; do grep -q serve $p/cmdline && stat -c %U $p; done; true",
+        "for p in /proc/[0-9]*; do grep -q 'serv[e]' $p/cmdline && stat -c %U $p; done; true",
     )  # fmt: skip
     assert set(found.split()) == {"www-data"}
-    assert len(found.split()) >= 5 + 4 + 1 + 2  # gunicorns have a parent each, uvicorn two children
+    assert len(found.split()) >= 12  # gunicorn's parents and workers, and one of each other
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
