@@ -15,6 +15,9 @@ from labctl.checks import bounded
 
 _SECONDS = 60  # whoever asks stops it earlier
 _WRITE = "%{stderr}%{time_total} %{url_effective}"
+_OPTIONS = (
+    ("follow", "location"), ("proxy", "proxy"), ("cacert", "cacert"), ("file", "data-binary"),
+)  # fmt: skip
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
 
 
@@ -42,7 +45,7 @@ def _fetch(request: dict[str, Any], more: dict[str, str]) -> dict[str, Any]:
         with tempfile.NamedTemporaryFile() as file:
             file.write(request.get("body", "").encode().ljust(request["size"]))
             file.flush()
-            return _fetch({**rest, "file": file.name}, more)
+            return _fetch({**rest, "file": f"@{file.name}"}, more)
     config = "".join(_lines({**request, "headers": {**request.get("headers", {}), **more}}))
     # beside the body, the heads of redirects are printed
     ran = bounded.run(["curl", "-q", "--config", "-"], _SECONDS, config.encode(), 3 * bounded.KEPT)
@@ -60,11 +63,9 @@ def _lines(request: dict[str, Any]) -> Iterator[str]:
         yield _option("header", f"{name}: {value}")
     if request.get("body") is not None:
         yield _option("data-raw", request["body"])
-    if request.get("file"):
-        yield _option("data-binary", f"@{request['file']}")
     if request.get("connect"):
         yield _option("connect-to", f"::{request['connect']}:")
-    for name, option in (("follow", "location"), ("proxy", "proxy"), ("cacert", "cacert")):
+    for name, option in _OPTIONS:
         if request.get(name):
             yield "location\n" if name == "follow" else _option(option, request[name])
     if request.get("version"):

@@ -75,7 +75,7 @@ def _measure(bench: Bench, site: Site, page: str, at_once: int) -> Measured | st
     lasting = seconds(at_once)
     words = wrk.command(f"{scheme}://{site.host}/{page}", at_once, lasting)
     ran = api.exec_in(bench.container(bench.client.name), words, seconds=lasting + 30)
-    if ran.status in (126, 127):
+    if ran.status in (126, 127) or "executable file not found" in ran.output:
         hint = "say `client: {packages: [wrk]}` under `services:` of the lab file"
         raise LabctlError(f"there is no wrk on {bench.client.name}", hint)
     try:

@@ -1,5 +1,3 @@
-sed -i \
-    -e 's/^from socketserver import TCPServer/from socketserver import TCPServer, ThreadingMixIn/' \
-    -e 's/^class Server(TCPServer):/class Server(ThreadingMixIn, TCPServer):/' /srv/one/serve.py
-grep -q '^class Server(ThreadingMixIn' /srv/one/serve.py
+sed -i 's/^class Server(/class Server(socketserver.ThreadingMixIn, /' /srv/one/serve.py
+grep -q '^class Server(socketserver.ThreadingMixIn, ' /srv/one/serve.py
 s6-svc -r /run/service/workers-one

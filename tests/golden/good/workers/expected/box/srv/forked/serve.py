@@ -1,8 +1,8 @@
 """A process takes connections, and forks another for each request."""
 
 import os
+import socketserver
 from http.server import BaseHTTPRequestHandler
-from socketserver import ForkingMixIn, TCPServer
 
 import handler
 
@@ -22,7 +22,7 @@ class Request(BaseHTTPRequestHandler):
         """Say nothing: the front logs each request."""
 
 
-class Server(ForkingMixIn, TCPServer):
+class Server(socketserver.ForkingMixIn, socketserver.TCPServer):
     allow_reuse_address = True
     request_queue_size = 1024  # connections that the system holds until they are taken
     max_children = int(os.environ.get("WORKERS", "9"))

@@ -1,8 +1,8 @@
 """One process takes one request after the other."""
 
 import os
+import socketserver
 from http.server import BaseHTTPRequestHandler
-from socketserver import TCPServer
 
 import handler
 
@@ -22,7 +22,7 @@ class Request(BaseHTTPRequestHandler):
         """Say nothing: the front logs each request."""
 
 
-class Server(TCPServer):
+class Server(socketserver.TCPServer):
     allow_reuse_address = True
     request_queue_size = 1024  # connections that the system holds until they are taken
 

@@ -1,8 +1,8 @@
 """One process takes connections, with a thread for each request."""
 
 import os
+import socketserver
 from http.server import BaseHTTPRequestHandler
-from socketserver import ThreadingMixIn, TCPServer
 
 import handler
 
@@ -22,7 +22,7 @@ class Request(BaseHTTPRequestHandler):
         """Say nothing: the front logs each request."""
 
 
-class Server(ThreadingMixIn, TCPServer):
+class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     allow_reuse_address = True
     request_queue_size = 1024  # connections that the system holds until they are taken
     daemon_threads = True  # whoever stops the server does not wait for them
