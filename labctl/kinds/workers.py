@@ -41,6 +41,10 @@ PACKAGES: Mapping[str, frozenset[str]] = {
     "wsgi": frozenset({"gunicorn"}),
     "asgi": frozenset({"python3-uvicorn"}),
 }
+# MiB for each further process; a forked one shares most of its parent's
+_CHILD: Mapping[Model, int] = {
+    "forked": 4, "gunicorn-sync": 24, "gunicorn-gthread": 24, "uvicorn": 24,
+}  # fmt: skip
 MANY_THREADS = 256  # at most, where each request has one of its own
 
 
@@ -110,9 +114,10 @@ def expand(service: Service, scope: Scope) -> Expansion:
 
 def _limits(options: Options) -> Limits:
     """Two processors, for one cannot show what several processes are good for."""
-    children = options.workers if options.model not in ("one", "threads", "asyncio") else 0
+    children = options.workers if options.model in _CHILD else 0
     threads = MANY_THREADS if options.model == "threads" else options.threads
-    return Limits(memory=(64 + 24 * children) * 2**20, cpus=2.0, processes=32 + children + threads)
+    memory = 64 + children * _CHILD.get(options.model, 0)
+    return Limits(memory=memory * 2**20, cpus=2.0, processes=32 + children + threads)
 
 
 def _daemon(service: Service, scope: Scope) -> Daemon:
