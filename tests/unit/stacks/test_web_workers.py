@@ -80,7 +80,7 @@ def wrong(check: Check, host: str, url: str) -> list[str]:
     words = [word.replace("ms=300", "ms=80") for word in words]  # eight in a row take long
     assert any(url in word for word in words), shlex.join(words)
     ran = subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
-    return differences(check.expect, {"status": ran.returncode, "output": ran.stdout})
+    return differences(check.expect, {"status": ran.returncode, "output": ran.stdout + ran.stderr})
 
 
 @pytest.mark.parametrize("platform", NAMES)
