@@ -151,8 +151,8 @@ def _computing(facts: Facts) -> str:
         "gunicorn-sync": f"{facts.workers} compute, on {facts.cores}",
         "gunicorn-gthread": f"{facts.workers} with {facts.options.threads} threads each, of which "
         "one computes at a time (the global interpreter lock)",
-        "uvicorn": f"{facts.workers} on {facts.cores}, each with a loop that computes one answer at "
-        "a time: as evenly as they have taken the connections, which they keep",
+        "uvicorn": f"{facts.workers} on {facts.cores}, each with a loop that computes one answer "
+        "at a time: as evenly as they have taken the connections, which they keep",
     }[facts.options.model]
 
 
