@@ -14,7 +14,7 @@ _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 _TIME = r"([\d.]+)(us|ms|s|m)"
 _RATE = re.compile(r"^Requests/sec:\s+([\d.]+)$", re.MULTILINE)
 _MEAN = re.compile(rf"^\s+Latency\s+{_TIME}\s", re.MULTILINE)
-_SHARE = r"^\s+{}%\s+" + _TIME + "$"
+_SHARE = r"^\s+{}%\s+" + _TIME + " *$"  # it pads seconds
 _FAILED = re.compile(r"^\s*((?:Non-2xx|Socket errors).*)$", re.MULTILINE)
 
 

@@ -30,7 +30,7 @@ Running 1s test @ http://threads.web-workers.test/wait
      50%   21.75ms
      75%   22.29ms
      90%   22.94ms
-     99%    1.25s
+     99%    1.25s\x20
   180 requests in 1.00s, 39.45KB read
 Requests/sec:    179.70
 Transfer/sec:     39.38KB
