@@ -144,7 +144,7 @@ def _computing(facts: Facts) -> str:
     """What a request that computes runs into."""
     return {
         "one": "one process computes one answer at a time",
-        "forked": f"each request has a process, but there are {facts.cores} to run them",
+        "forked": f"each request has a process, made for it, but there are {facts.cores} for them",
         "threads": "each request has a thread, but of the threads of a Python process one computes "
         "at a time (the global interpreter lock)",
         "asyncio": "the loop computes one answer at a time, and does nothing else meanwhile",
