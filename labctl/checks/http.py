@@ -7,6 +7,7 @@ a command, which everybody on the machine could read. (``-q``: not its user's ow
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,9 @@ from labctl.checks import bounded
 
 _SECONDS = 60  # whoever asks stops it earlier
 _WRITE = "%{stderr}%{time_total} %{url_effective}"
+_OPTIONS = (
+    ("follow", "location"), ("proxy", "proxy"), ("cacert", "cacert"), ("file", "data-binary"),
+)  # fmt: skip
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v"}
 
 
@@ -23,7 +27,8 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
     ``connect`` is a host to connect to instead of the URL's, ``conditional`` asks a second
     time with If-None-Match (RFC 9110 section 13.1.2), ``follow`` follows redirects, ``method``,
     ``headers`` and ``body`` are what they say, ``cacert`` another trust store, ``proxy`` the URL of
-    a proxy. A field that comes several times is one, with commas (RFC 9110 section 5.3).
+    a proxy. A body is filled up with spaces to ``size`` bytes. A field that comes several times is
+    one, with commas (RFC 9110 section 5.3).
     """
     seen = _fetch(request, {})
     if request.get("conditional") and not seen.get("error"):
@@ -35,6 +40,12 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fetch(request: dict[str, Any], more: dict[str, str]) -> dict[str, Any]:
+    if request.get("size"):  # no line of curl's configuration is that long
+        rest = {key: value for key, value in request.items() if key not in ("body", "size")}
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(request.get("body", "").encode().ljust(request["size"]))
+            file.flush()
+            return _fetch({**rest, "file": f"@{file.name}"}, more)
     config = "".join(_lines({**request, "headers": {**request.get("headers", {}), **more}}))
     # beside the body, the heads of redirects are printed
     ran = bounded.run(["curl", "-q", "--config", "-"], _SECONDS, config.encode(), 3 * bounded.KEPT)
@@ -54,7 +65,7 @@ def _lines(request: dict[str, Any]) -> Iterator[str]:
         yield _option("data-raw", request["body"])
     if request.get("connect"):
         yield _option("connect-to", f"::{request['connect']}:")
-    for name, option in (("follow", "location"), ("proxy", "proxy"), ("cacert", "cacert")):
+    for name, option in _OPTIONS:
         if request.get(name):
             yield "location\n" if name == "follow" else _option(option, request[name])
     if request.get("version"):

@@ -56,6 +56,9 @@ class Http:
         Mapping[str, str], Table(HeaderName(), Text(2000)), Doc("header fields to send")
     ] = field(default_factory=dict)
     body: Annotated[str, Passage(), Doc("what to send")] = ""
+    size: Annotated[
+        int, Integer(1, 8 * 2**20), Doc("bytes to send: the body, and spaces behind it")
+    ] = 0
     follow: Annotated[bool, Switch(), Doc("follow redirects")] = False
     conditional: Annotated[
         bool, Switch(), Doc("ask a second time with the ETag of the first answer (If-None-Match)")

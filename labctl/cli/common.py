@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labctl.platforms import NAMES
@@ -35,6 +36,14 @@ def words_argument(parser: argparse.ArgumentParser, form: str, meaning: str) -> 
 def json_argument(parser: argparse.ArgumentParser) -> None:
     """Output for scripts."""
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def in_a_folder(path: Path | None) -> None:
+    """LabctlError where a file cannot be made: to be known before minutes pass."""
+    from labctl.errors import LabctlError
+
+    if path and not path.absolute().parent.is_dir():
+        raise LabctlError(f"there is no folder {path.parent}", "make it first", status=2)
 
 
 def choice_arguments(parser: argparse.ArgumentParser) -> None:

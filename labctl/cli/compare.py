@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.cli import common
-from labctl.errors import LabctlError
 from labctl.platforms import NAMES
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ def run(options: argparse.Namespace) -> int:
     from labctl.work.comparing import compare
 
     gc.enable()  # this one takes minutes
-    if options.html and not options.html.absolute().parent.is_dir():  # known before minutes pass
-        raise LabctlError(f"there is no folder {options.html.parent}", "make it first", status=2)
+    common.in_a_folder(options.html)
     found = compare(options.lab, options.on, Steps())
     if options.html:
         from labctl.picture.page import page

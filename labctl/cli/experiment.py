@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labctl.cli import common
+from labctl.errors import LabctlError
 from labctl.platforms import NAMES
 
 if TYPE_CHECKING:
-    from labctl.experiments import Figure
+    from labctl.experiments import Experiment, Figure
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +23,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "name",
         nargs="?",
         metavar="NAME",
-        choices=experiments.EVERY,
-        help=f"which: {', '.join(experiments.EVERY)}; without one, all are listed",
+        choices=experiments.NAMES,
+        help=f"which: {', '.join(experiments.NAMES)}; without one, all are listed",
     )
     parser.add_argument(
         "lab", nargs="?", metavar="LAB", help="on which lab; the one of this folder, or the only up"
@@ -31,6 +33,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="say what it measures and how, and do nothing"
     )
+    parser.add_argument(
+        "--svg", type=Path, metavar="FILE", help="draw it as well, where it has curves"
+    )
     common.json_argument(parser)
 
 
@@ -38,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     """List, explain or run."""
     from labctl.cli.output import say_json
     from labctl.cli.steps import Steps
+    from labctl.experiments import load
     from labctl.work.comparing import experiment
     from labctl.work.which import the_lab
 
@@ -47,13 +53,27 @@ def run(options: argparse.Namespace) -> int:
     if options.explain:
         print(explained(options.name))
         return 0
+    module = load(options.name)
+    draw = _pen(module) if options.svg else None
+    common.in_a_folder(options.svg)
     target = options.lab or the_lab()
     platform, figures = experiment(options.name, target, options.on, Steps())
+    if draw:
+        options.svg.write_text(draw(figures), encoding="utf-8")
     if options.json:
         say_json({"platform": platform, "figures": [as_json(figure) for figure in figures]})
     else:
-        print(text(figures))
+        print(text(module, figures))
     return 0
+
+
+def _pen(module: Experiment) -> Callable[[Sequence[Figure]], str]:
+    """What draws an experiment's figures; LabctlError where nothing does."""
+    pen: Callable[[Sequence[Figure]], str] | None = getattr(module, "picture", None)
+    if pen is None:
+        name = module.__name__.rpartition(".")[2]
+        raise LabctlError(f"the experiment '{name}' has no curves to draw", status=2)
+    return pen
 
 
 def listed() -> str:
@@ -62,7 +82,7 @@ def listed() -> str:
     from labctl.cli.output import table
 
     rows = []
-    for name in experiments.EVERY:
+    for name in experiments.NAMES:
         module = experiments.load(name)
         rows.append((name, module.TITLE, _NEEDS[module.NEEDS]))
     return table(rows, ("EXPERIMENT", "MEASURES", "NEEDS"))
@@ -89,11 +109,16 @@ def explained(name: str) -> str:
     return "\n\n".join(parts)
 
 
-def text(figures: Iterable[Figure]) -> str:
-    """Figures as a table: a row each, or a row for those that stand side by side."""
-    from labctl.cli.output import table
+def text(module: Experiment, figures: Sequence[Figure]) -> str:
+    """Figures as a table: a row each, or a row for those that stand side by side; or as those
+    tables that the experiment makes of them.
+    """
+    from labctl.cli.output import paint, table
 
-    figures = tuple(figures)
+    if hasattr(module, "tables"):
+        parts = [paint(t.title, "bold") + "\n" + table(t.rows, t.heads)
+                 for t in module.tables(figures)]  # fmt: skip
+        return "\n\n".join(parts)
     if sides := tuple(dict.fromkeys(figure.side for figure in figures if figure.side)):
         return table(beside(figures, sides), ("FIGURE", *(side.upper() for side in sides)))
     rows = [(figure.title, figure.text, figure.note) for figure in figures]

@@ -1,4 +1,4 @@
-"""Experiments: each measures one difference, mostly between platforms. One module each, by name.
+"""Experiments: each measures one difference, most between the platforms. One module each, by name.
 
 An experiment module has
 
@@ -7,12 +7,15 @@ An experiment module has
 * ``NEEDS``: "paper" where the lab file is enough, "running" where it only looks at a lab that is
   up, "own" where it would harm one or needs one from its beginning: a lab made for it,
 * ``STEPS``: what it does, in order,
-* ``run(bench) -> Iterable[Figure]``: does it.
+* ``run(bench) -> Iterable[Figure]``: does it,
+* optionally ``tables(figures) -> Iterable[Table]``: its figures side by side, where a line for
+  each would be too many,
+* optionally ``picture(figures) -> str``: its figures as an SVG document.
 
 An experiment knows the lab from its model and reaches machines through its bench
 (``labctl.experiments.apparatus``). What a lab does not have is a figure without a value that
-says why: the table of a comparison has the same rows for every platform. One
-that compares something else than platforms stands in ``ASIDE``; its figures have a ``side`` each.
+says why: the table of a comparison has the same rows for every platform. One that compares
+something else than platforms is not ``COMPARED``; its figures may have a ``side`` each.
 """
 
 from __future__ import annotations
@@ -29,9 +32,9 @@ if TYPE_CHECKING:
     from labctl.experiments.apparatus.bench import Bench
 
 # the order of a comparison: what looks comes before what harms, what changes the lab comes last
-NAMES = ("answer", "reach", "blast", "crash", "neighbour", "change", "who")
-ASIDE = ("servers",)
-EVERY = (*NAMES, *ASIDE)
+COMPARED = ("answer", "reach", "blast", "crash", "neighbour", "change", "who")
+# what compares something else than platforms, in labs made for it
+NAMES = (*COMPARED, "servers", "workers")
 Better = Literal["lower", "higher"]
 Needs = Literal["paper", "running", "own"]
 Say = Callable[[str], None]  # is told each step
@@ -64,6 +67,15 @@ class Figure:
         return f"{shown} {self.unit}".rstrip()
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Figures side by side: what they are, the heads of the columns, and the rows as text."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
 class Experiment(Protocol):
     """The face of an experiment module."""
 
@@ -80,8 +92,8 @@ class Experiment(Protocol):
 
 def load(name: str) -> Experiment:
     """The experiment called ``name``; LabctlError that names those that there are."""
-    if name not in EVERY:
-        raise LabctlError(f"there is no experiment '{name}'", nearest(name, EVERY), status=2)
+    if name not in NAMES:
+        raise LabctlError(f"there is no experiment '{name}'", nearest(name, NAMES), status=2)
     return cast(Experiment, importlib.import_module(f"{__name__}.{name}"))
 
 

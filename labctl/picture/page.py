@@ -67,7 +67,7 @@ def page(found: Comparison) -> str:
 
 
 def _sections(found: Comparison) -> Iterable[Section]:
-    for name in experiments.NAMES:
+    for name in experiments.COMPARED:
         rows = [row for row in found.rows if row.experiment == name]
         if name == "who" or not rows:
             continue

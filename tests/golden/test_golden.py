@@ -34,6 +34,7 @@ GOOD = sorted(path.parent.name for path in HERE.glob("good/*/lab.yml"))
 BAD = sorted(path.stem for path in HERE.glob("bad/*.yml"))
 # copied as it is, or made up by the tests: only named in the lists of files
 COPIED = ("/var/www/", "/srv/", "/usr/lib/cgi-bin/", "/usr/local/src/")
+WRITTEN = ("/Makefile", "/serve.py")  # by labctl, beside what is copied
 MADE_UP = ("/etc/ssl/", "/usr/lib/ssl/", "/usr/local/share/ca-certificates/")
 
 
@@ -114,7 +115,7 @@ def texts(tree: Tree, machines: set[str]) -> Iterator[tuple[str, str]]:
 
 
 def is_copied(path: str) -> bool:
-    return path.startswith(COPIED) and not path.endswith("/Makefile")
+    return path.startswith(COPIED) and not path.endswith(WRITTEN)
 
 
 def write(made: dict[str, str], expected: Path) -> None:

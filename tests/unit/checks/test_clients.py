@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from labctl.checks import certificates, conversation, machine, tls
+from labctl.checks import bounded, certificates, conversation, machine, tls
 from labctl.checks import http as client
 from labctl.pki import authority, keys, leaf, names
 from labctl.pki.certificate import serial_number
@@ -90,6 +90,13 @@ def test_http_sees_what_is_not_there(site: str) -> None:
 def test_http_sends_a_body_as_it_is(site: str, body: str) -> None:
     seen = client.ask({"url": f"{site}/", "body": body})
     assert (seen["status"], seen["body"]) == (201, body.replace("\r\n\r\n", "\n\n"))
+
+
+@pytest.mark.parametrize(("body", "size"), [("{}", 200_000), ("é", 3), ("", 1), ("longer", 2)])
+def test_http_fills_a_body_up_with_spaces(site: str, body: str, size: int) -> None:
+    seen = client.ask({"url": f"{site}/", "body": body, "size": size})
+    whole = body.encode().ljust(size).decode()
+    assert (seen["status"], seen["body"]) == (201, whole[: bounded.KEPT])
 
 
 def test_http_asks_again_with_the_etag(site: str) -> None:

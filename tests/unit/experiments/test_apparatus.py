@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from labctl.errors import LabctlError
-from labctl.experiments import EVERY, load
+from labctl.experiments import NAMES, load
 from labctl.experiments.apparatus import memory, trial
 from labctl.experiments.apparatus.lab_file import LabFile
 from labctl.experiments.apparatus.listeners import listening
@@ -152,7 +152,7 @@ def test_own_memory_can_be_read() -> None:
 
 
 def test_every_experiment_explains_itself() -> None:
-    for name in EVERY:
+    for name in NAMES:
         module = load(name)
         assert module.__doc__.strip()
         assert module.TITLE

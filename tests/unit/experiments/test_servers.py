@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labctl.cli.experiment import text
-from labctl.experiments import Figure, servers
+from labctl.experiments import Figure, load, servers
 from tests.support import lab_at
 
 ROOT = Path(__file__).parents[3]
@@ -75,7 +75,7 @@ def test_figures_of_two_sides_stand_side_by_side() -> None:
         Figure("b.nginx", "another", "2", side="nginx"),
         Figure("a.apache", "a thing", "3", side="apache"),
     ]
-    lines = [line.split("  ") for line in text(figures).splitlines()]
+    lines = [line.split("  ") for line in text(load("servers"), figures).splitlines()]
     cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
     assert cells == [
         ["FIGURE", "NGINX", "APACHE"],
