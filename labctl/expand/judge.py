@@ -44,6 +44,7 @@ def judge(case: Case) -> tuple[ExposedPort, ...]:
     _names_used_once(case)
     _ports_used_once(case)
     _one_kind_each(case)
+    _beside_front(case)
     _placeable(case)
     _asked(case)
     return tuple(_exposed(case))
@@ -140,6 +141,25 @@ def _one_kind_each(case: Case) -> None:
         if not same and kind in case.services:
             message = f"the name '{kind}' is taken by the lab's own {kind}"
             case.here.complain_of_key(("services", kind), message, "give this service another name")
+
+
+def _beside_front(case: Case) -> None:
+    """What belongs on the front's machine is there, once, and sees the front's own sites only."""
+    machines, fronts = case.here.machines, case.here.fronts
+    own = [machines[front] for front in fronts if front not in case.here.brought]
+    near = [s for s in case.services.values() if kinds.beside_front(s.kind)]
+    for number, service in enumerate(near):
+        path = ("services", service.name)
+        if number and service.kind in {one.kind for one in near[:number]}:
+            case.here.complain_of_key(path, f"a second {service.kind}; a lab has one")
+        elif own and service.machine not in own:
+            message = f"'{service.name}' has to run on the machine of the front, '{own[0]}'"
+            case.here.complain_of_key(path, message, "let both have the same machine")
+    for site, spec in case.written:
+        if site.inspect and site.inside:
+            message = "a site for a company's own people has another front, and is not inspected"
+            hint = "leave `inspect:` or `inside:` out"
+            case.here.complain(("sites", spec.key, "inspect"), message, hint)
 
 
 def _placeable(case: Case) -> None:

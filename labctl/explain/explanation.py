@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
-from labctl import webserver
+from labctl import inspecting, webserver
 from labctl.errors import LabctlError
 from labctl.explain import virtual_hosts
 from labctl.explain.nginx_syntax import Directive, SyntaxRefused, parse
@@ -93,7 +93,10 @@ def explain(asked: Request, lab: Lab, tree: Tree) -> Explanation:
         note = f"the front does not listen on port {port}"
         return replace(found, notes=(*found.notes, note))
     step, behind = nginx.step(asked, chosen, port)
-    steps = (step, *_behind(asked, behind, lab, tree))
+    inner: tuple[Step, ...] = ()
+    if behind == f"{inspecting.HERE}:{inspecting.RELAY}":
+        inner, behind = nginx.handed_back(asked)
+    steps = (step, *inner, *_behind(asked, behind, lab, tree))
     shown = asked.tls and chosen.listen.tls and step.outcome != "nothing"
     certificate = _certificate(nginx, chosen, asked) if shown else None
     return replace(found, steps=steps, certificate=certificate)
@@ -185,6 +188,15 @@ class _Nginx:
                     what, tuple(lines.values()))  # fmt: skip
         return step, behind
 
+    def handed_back(self, asked: Request) -> tuple[tuple[Step, ...], str]:
+        """What happens when the inspector hands a request back, and where it goes on."""
+        plain = replace(asked, tls=False)
+        chosen = virtual_hosts.choose(self.hosts, asked.host, inspecting.BEHIND)
+        if chosen is None:
+            return (), ""
+        step, behind = self.step(plain, chosen, inspecting.BEHIND)
+        return (replace(step, address=inspecting.HERE),), behind
+
     def decide(
         self, asked: Request, chosen: Choice
     ) -> tuple[Outcome, str, tuple[Directive, ...], str]:
@@ -234,7 +246,8 @@ class _Nginx:
         name = target.partition("://")[2].partition("/")[0]
         server = self.upstream(name)
         address = server.arguments[0] if server else name
-        where = self.service(name, address)
+        relayed = address == f"{inspecting.HERE}:{inspecting.RELAY}"
+        where = _INSPECTOR if relayed else self.service(name, address)
         deciding = (*chain, directive, *((server,) if server else ()))
         return "proxied", f"proxied to {where}", deciding, address
 
@@ -263,6 +276,9 @@ class _Nginx:
                     what = f"served from the directory {directory.arguments[0]}"
                     return "files", what, (*chain, directory)
         return "files", "served from nginx's own default directory", chain
+
+
+_INSPECTOR = f"the inspector, which hands it back to port {inspecting.BEHIND} of this machine"
 
 
 def _mismatch(asked: Request) -> str:

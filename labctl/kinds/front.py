@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labctl import on_demand, webserver
+from labctl import inspecting, on_demand, webserver
 from labctl.kinds import Scope
 from labctl.model import (
     Check,
@@ -34,11 +34,12 @@ class Options:
 def expand(service: Service, scope: Scope) -> Expansion:
     """One nginx, a certificate a site with TLS."""
     sites = tuple(site for site in scope.all_sites if site.front == service.name)
+    behind = {"inspected": inspecting.BEHIND} if inspecting.inspected(sites) else {}
     return Expansion(
         packages=webserver.PACKAGES,
         capabilities=webserver.CAPABILITIES,
         daemons=(webserver.DAEMON,),
-        ports={"http": 80, "https": 443},
+        ports={"http": 80, "https": 443, **behind},
         wants=tuple(_certificate(site) for site in sites if site.tls != "none"),
         checks=tuple(check for site in sites for check in _checks(site))
         + tuple(_refusals(service, sites, scope.domain)),
@@ -122,14 +123,25 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
         for s in lab.services.values()
         if s.expansion.route and s.name not in others and not _local(s, service)
     ]
+    inspected = _inspected(sites, lab)
     yield File(
-        "/etc/nginx/upstreams.conf", Template("front/upstreams.conf.j2", {"upstreams": upstreams})
+        "/etc/nginx/upstreams.conf",
+        Template("front/upstreams.conf.j2", {"upstreams": upstreams, "inspected": inspected}),
     )
-    sockets = {"door": lab.door, "at_door": _at_door(service, lab)}
+    sockets = {"door": lab.door, "at_door": _at_door(service, lab), "inspected": inspected}
     default = Template("front/default.conf.j2", sockets)
     yield File("/etc/nginx/sites-enabled/00_default.conf", default)
     for site in sites:
         yield from _site(site, service, lab, kept)
+
+
+def _inspected(sites: Sequence[Site], lab: Lab) -> Mapping[str, Any] | None:
+    """Where requests of these sites go on their way through the inspector; None for no site."""
+    if not inspecting.inspected(sites) or not inspecting.works(lab):
+        return None
+    here = inspecting.HERE
+    relay, behind = f"{here}:{inspecting.RELAY}", f"{here}:{inspecting.BEHIND}"
+    return {"here": here, "relay": relay, "behind": behind}
 
 
 def _at_door(front: Service, lab: Lab) -> bool:
@@ -169,6 +181,7 @@ def _site(site: Site, front: Service, lab: Lab, kept: Kept) -> Iterable[File]:
         "locations": route.locations if _local(service, front) else None,
         "websocket": route.websocket,
         "replicas": len(lab.replicas_of(service.name)),
+        "inspected": _inspected((site,), lab),
     }
     yield File(
         f"/etc/nginx/sites-enabled/{site.name}.conf",

@@ -126,7 +126,8 @@ class Site:
     ``names`` are all of its host names, the first one canonical: below the lab's domain, and
     below ``<lab>.localhost`` for use on the host. One that is ``inside`` exists only within a
     company's network. ``replicas`` servers are to answer it, where the platform has several.
-    ``front`` is the service that owns its virtual host.
+    ``front`` is the service that owns its virtual host. Where it is to ``inspect``, its requests
+    are recorded (``labctl.inspecting``).
     """
 
     name: str
@@ -140,6 +141,7 @@ class Site:
     inside: bool = False
     replicas: int = 1
     front: str = "front"
+    inspect: bool = False
 
     @property
     def certificate(self) -> str:

@@ -88,6 +88,11 @@ class SiteKeys:
     config: Annotated[
         str, ContentFile(), Doc("file with nginx directives of your own for this virtual host")
     ] = ""
+    inspect: Annotated[
+        bool,
+        Switch(),
+        Doc("record its requests and responses, and show them at the site `inspect`"),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)

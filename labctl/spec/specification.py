@@ -47,6 +47,7 @@ class SiteSpec:
     source: str
     inside: bool = False
     replicas: int = 1
+    inspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
