@@ -155,10 +155,11 @@ def _beside_front(case: Case) -> None:
         elif own and service.machine not in own:
             message = f"'{service.name}' has to run on the machine of the front, '{own[0]}'"
             case.here.complain_of_key(path, message, "let both have the same machine")
+    here = {service.machine for service in near}
     for site, spec in case.written:
-        if site.inspect and site.inside:
-            message = "a site for a company's own people has another front, and is not inspected"
-            hint = "leave `inspect:` or `inside:` out"
+        if site.inspect and machines.get(site.front) not in here:
+            message = f"its front is on the machine '{machines.get(site.front)}', the inspector not"
+            hint = "only sites of the front beside the inspector can be inspected"
             case.here.complain(("sites", spec.key, "inspect"), message, hint)
 
 

@@ -1,4 +1,4 @@
-"""Experiments: each measures one difference between the platforms. One module each, by name.
+"""Experiments: each measures one difference, most between the platforms. One module each, by name.
 
 An experiment module has
 
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from labctl.experiments.apparatus.bench import Bench
 
 # the order of a comparison: what looks comes before what harms, what changes the lab comes last
-NAMES = ("answer", "reach", "blast", "crash", "neighbour", "change", "who")
+COMPARED = ("answer", "reach", "blast", "crash", "neighbour", "change", "who")
+# what compares something else than platforms, in labs made for it
+NAMES = (*COMPARED, "push")
 Better = Literal["lower", "higher"]
 Needs = Literal["paper", "running", "own"]
 Say = Callable[[str], None]  # is told each step

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from labctl.experiments import NAMES, Figure
+from labctl.experiments import COMPARED, Figure
 from labctl.model import Lab, PlatformName
 
 
@@ -73,7 +73,7 @@ def command(experiment: str, target: str, platform: str) -> str:
 def rows(columns: Iterable[Column]) -> Iterator[Row]:
     """The rows of the table: experiments in their order, figures in theirs."""
     columns = tuple(columns)
-    for name in NAMES:
+    for name in COMPARED:
         found = [k for column in columns for k in column.figures if k.partition(".")[0] == name]
         for key in dict.fromkeys(found):
             figures = {c.platform: c.figures[key] for c in columns if key in c.figures}

@@ -34,7 +34,7 @@ def compare(target: str, wanted: Sequence[PlatformName], say: Say) -> Comparison
     spec = _spec(target)
     chosen = wanted or [name for name in NAMES if not spec.on(name).refused]
     sessions = [Session(target, Choices(on=one), dry=True, running=True) for one in chosen]
-    columns = tuple(_column(one, experiments.NAMES, say) for one in sessions)
+    columns = tuple(_column(one, experiments.COMPARED, say) for one in sessions)
     return Comparison(target, spec.name, spec.title, columns, tuple(rows(columns)), _host())
 
 

@@ -225,6 +225,7 @@ def test_a_heading_that_the_lesson_does_not_have(lab: Path) -> None:
 
 def test_what_is_no_part_of_an_exercise(lab: Path) -> None:
     write(lab, "01-hello/solutions/www.sh", "x")
+    write(lab, "01-hello/README.fr.md", "# Dire bonjour")
     write(lab, "01-hello/solution/notes.txt", "x")
     write(lab, "01-hello/solution/WWW/x", "x")
     assert problems(lab) == expected("""

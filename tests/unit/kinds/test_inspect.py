@@ -111,7 +111,7 @@ def test_it_may_be_named_to_give_it_options(folder: Path) -> None:
         (("sites:\n", "sites:\n  see: {service: inspect, inspect: true}\n"),
          "the inspector's own site cannot be inspected"),
         (("inspect: true", "inspect: true, inside: true"),
-         "a site for a company's own people has another front, and is not inspected"),
+         "its front is on the machine 'intranet', the inspector not"),
         (("inspect: true", "inspect: sometimes"), "'sometimes' is neither true nor false"),
     ],
 )  # fmt: skip
