@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from labctl import on_demand
 from labctl.expand import expand
 from labctl.explain.explanation import explain
 from labctl.explain.url import request
@@ -131,6 +133,25 @@ def test_the_way_through_it_is_explained(folder: Path) -> None:
     assert [(one.machine, one.port) for one in steps] == [("front", 80), ("front", 81), ("www", 80)]
     assert "the inspector" in steps[0].what
     assert "the static service www" in steps[1].what
+
+
+def test_what_everybody_passes_through_is_not_put_to_sleep(folder: Path) -> None:
+    lab = on_demand.asleep(on("bare-metal", LAB, folder))
+    sleeping = {d.name for d in lab.machines["server"].daemons if d.on_demand}
+    assert sleeping == {"gunicorn-app"}
+
+
+def test_a_part_of_a_lab_without_an_inspector_is_answered_as_any(folder: Path) -> None:
+    lab = lab_from(LAB, folder)
+    services = {name: one for name, one in lab.services.items() if name != "inspect"}
+    part = replace(lab, services=services, sites=lab.sites[:2])
+    front = part.machines["front"]
+    part = replace(part, machines={
+        **part.machines,
+        "front": replace(front, services=("front",)),
+    })  # fmt: skip
+    files = tree_of(part).machines["front"]
+    assert b"inspected" not in files["/etc/nginx/sites-enabled/www.conf"].content
 
 
 def test_its_checks_ask_each_inspected_site_first(folder: Path) -> None:
