@@ -43,8 +43,8 @@ class Exchange:
 
     ``started`` is in seconds since the Epoch, the other times in seconds after it; -1 where that
     has not happened. ``note`` is the front's word: the client's protocol, the number of its
-    connection and of the request on it, and the version of TLS. ``state`` is "open", "done" or
-    "broken", and then ``why`` says how.
+    connection and of the request on it. ``state`` is "open", "done" or "broken", and then
+    ``why`` says how.
     """
 
     number: int

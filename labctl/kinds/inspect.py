@@ -25,7 +25,7 @@ from labctl.model import (
     Template,
     Tier,
 )
-from labctl.spec.fields import Doc, Integer, Memory, Port
+from labctl.spec.fields import Doc, Integer, Port
 
 ASKED_BY = "inspect"
 BESIDE_FRONT = True
@@ -49,8 +49,8 @@ class Options:
         int, Integer(10, 5000), Doc("how many requests it remembers, the latest")
     ] = 500
     kept: Annotated[
-        int, Memory(), Doc("memory for all that it remembers; of a body it keeps the first 64 KiB")
-    ] = 16 * 2**20
+        int, Integer(1, 256), Doc("MiB of all that it remembers; of each body the first 64 KiB")
+    ] = 16
 
 
 def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
@@ -70,7 +70,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
         route=Route(port=port),
         ports={"http": port, "inspection": inspecting.RELAY},
         checks=tuple(_checks(service, scope)),
-        limits=Limits(memory=64 * 2**20 + 3 * options.kept, processes=16),
+        limits=Limits(memory=(64 + 3 * options.kept) * 2**20, processes=16),
     )
 
 
@@ -170,7 +170,7 @@ def _config(service: Service, lab: Lab) -> bytes:
             host: site.name for site in inspecting.inspected(lab.sites) for host in site.names
         },
         "exchanges": options.exchanges,
-        "memory": options.kept,
+        "memory": options.kept * 2**20,
         "body": 64 * 1024,
     }
     return (json.dumps(told, indent=2) + "\n").encode()
