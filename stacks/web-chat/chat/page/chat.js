@@ -94,15 +94,15 @@ const ways = {
       close: () => socket.close(1000),
       send: (text) => { if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ text })); },
     };
-    socket.onopen = opened;
-    socket.onmessage = (event) => take(event.data);
+    socket.onopen = () => { if (current === mine) opened(); };
+    socket.onmessage = (event) => { if (current === mine) take(event.data); };
     socket.onclose = (event) => {
       if (current !== mine) return; // another room was entered
       state(`closed (${event.code}${event.reason ? ` ${event.reason}` : ""}${event.wasClean ? ", cleanly" : ""})`);
       if (event.code !== 1008 && event.code !== 1000) again(mine);
       else $("send").disabled = true;
     };
-    socket.onerror = () => state("error"); // onclose follows
+    socket.onerror = () => { if (current === mine) state("error"); }; // onclose follows
     return mine;
   },
   // one answer that never ends; the browser asks again by itself, with Last-Event-ID
