@@ -6,7 +6,8 @@ that nobody listens on. All of it is reported at once.
 
 from __future__ import annotations
 
-from labctl.expand.judge import Case, judge
+from labctl.expand.case import Case
+from labctl.expand.judge import judge
 from labctl.expand.services import services
 from labctl.expand.setting import setting, subnets
 from labctl.expand.sites import sites

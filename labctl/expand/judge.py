@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from labctl import kinds, platforms, ssh
 from labctl.checks import variables
 from labctl.dns.zones import NAME_SERVER
-from labctl.expand.services import Services
-from labctl.expand.setting import Setting
+from labctl.expand import at_fronts
+from labctl.expand.at_fronts import FRONT_PORTS
+from labctl.expand.case import Case
 from labctl.expand.sites import places
 from labctl.model import AddressOf, ExposedPort, Service, Site
 from labctl.spec import checks
@@ -18,23 +18,6 @@ from labctl.spec.problems import Mark, nearest
 from labctl.spec.reader import Path
 from labctl.spec.specification import SiteSpec
 
-FRONT_PORTS = (80, 443)
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What there is to judge; ``broken`` are services that have been complained of already."""
-
-    here: Setting
-    services: Services
-    sites: tuple[Site, ...]
-    broken: frozenset[str]
-
-    @property
-    def written(self) -> Iterator[tuple[Site, SiteSpec]]:
-        """Each site with what the lab file says of it."""
-        return zip(self.sites, self.here.spec.sites, strict=True)
-
 
 def judge(case: Case) -> tuple[ExposedPort, ...]:
     """Note all problems; the ports that the lab file exposes."""
@@ -42,11 +25,10 @@ def judge(case: Case) -> tuple[ExposedPort, ...]:
         if site.service not in case.broken:
             _answered(site, spec, case)
             _copied(site, spec, case)
-        _placed_at_front(site, spec, case)
-    _sockets_used_once(case)
     _names_used_once(case)
     _ports_used_once(case)
     _one_kind_each(case)
+    at_fronts.judge(case)
     _placeable(case)
     _asked(case)
     return tuple(_exposed(case))
@@ -63,36 +45,6 @@ def _answered(site: Site, spec: SiteSpec, case: Case) -> None:
         kind = case.services[site.service].kind
         message = f"'{site.service}' is a {kind} service and answers no HTTP"
         case.here.complain(path, message, nearest("", answering))
-
-
-def _placed_at_front(site: Site, spec: SiteSpec, case: Case) -> None:
-    """The front that a site names is one; what it has of its own is not shared by others."""
-    here, path = case.here, ("sites", spec.key)
-    own = [name for name in here.fronts if name not in here.brought]
-    if spec.front and spec.front not in own:
-        message = f"there is no front '{spec.front}'"
-        here.complain((*path, "front"), message, nearest(spec.front, own))
-    if site.port in FRONT_PORTS:
-        message = f"port {site.port} is shared by all sites"
-        here.complain((*path, "port"), message, "leave it out, and the name decides")
-    if spec.front in own[1:] and not platforms.load(here.platform).ADDRESSES:
-        message = f"on {here.platform} the gateway sends visitors to '{own[0]}' only"
-        here.complain((*path, "front"), message, "refuse this platform in `platforms:`")
-    if site.own_address and not platforms.load(here.platform).ADDRESSES:
-        message = f"on {here.platform} all sites share one address"
-        here.complain((*path, "own-address"), message, "refuse this platform in `platforms:`")
-
-
-def _sockets_used_once(case: Case) -> None:
-    """A site with a port of its own shares it with no other of its front."""
-    owners: dict[tuple[str, int], str] = {}
-    for site, spec in case.written:
-        if site.port and not site.own_address:
-            first = owners.setdefault((site.front, site.port), spec.key)
-            if first != spec.key:
-                path = ("sites", spec.key, "port")
-                message = f"port {site.port} of '{site.front}' belongs to the site '{first}'"
-                case.here.complain(path, message, "give it another")
 
 
 def _copied(site: Site, spec: SiteSpec, case: Case) -> None:

@@ -35,6 +35,7 @@ def _site(site: SiteSpec, here: Setting) -> Site:
         source=site.source,
         inside=site.inside,
         replicas=site.replicas,
+        inspect=site.inspect,
         front=_front(site, here),
         port=site.port,
         own_address=site.own_address,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # the order of a comparison: what looks comes before what harms, what changes the lab comes last
 COMPARED = ("answer", "reach", "blast", "crash", "neighbour", "change", "who")
 # what compares something else than platforms, in labs made for it
-NAMES = (*COMPARED, "servers", "workers")
+NAMES = (*COMPARED, "servers", "workers", "push")
 Better = Literal["lower", "higher"]
 Needs = Literal["paper", "running", "own"]
 Say = Callable[[str], None]  # is told each step

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from labctl import webserver
+from labctl import inspecting, webserver
 from labctl.explain import apache, nginx, steps
 from labctl.explain.apache import Apache
 from labctl.explain.nginx import Nginx
@@ -49,7 +49,7 @@ def explain(asked: Request, lab: Lab, tree: Tree) -> Explanation:
         return replace(found, notes=(*found.notes, note))
     decision = server.decide(asked, chosen)
     step = steps.step(front, server.files, chosen, decision, port)
-    behind = _behind(asked, decision.behind, lab, tree)
+    behind = _behind(asked, decision.behind, front, lab, tree)
     shown = asked.tls and chosen.listen.tls and step.outcome != "nothing"
     certificate = _certificate(server.files, chosen, asked, lab) if shown else None
     return replace(found, steps=(step, *behind), certificate=certificate)
@@ -112,18 +112,22 @@ def _notes(asked: Request, lab: Lab) -> Iterable[str]:
                        "whose clients never come to the front")  # fmt: skip
 
 
-def _behind(asked: Request, address: str, lab: Lab, tree: Tree) -> Iterable[Step]:
-    """What the machine behind the front does, where that runs a web server too."""
-    host, _, text = address.partition(":")
+def _behind(asked: Request, address: str, front: Machine, lab: Lab, tree: Tree) -> Iterable[Step]:
+    """What comes after: the front once more, by way of the inspector; the machine behind."""
+    relayed = address == inspecting.TAKES
+    host, _, text = (inspecting.HANDS_BACK if relayed else address).partition(":")
     port = int(text or 80)
-    machine = next((m for m in lab.machines.values() if host in m.addresses.values()), None)
+    known = (m for m in lab.machines.values() if host in m.addresses.values())
+    machine = front if relayed else next(known, None)
     server = _server(machine, tree, lab) if machine else None
     if machine is None or server is None:
         return
-    chosen = server.choose(asked.host, port, machine.address)
+    chosen = server.choose(asked.host, port, host)
     if chosen is not None:
         decision = server.decide(replace(asked, tls=False), chosen)
         yield steps.step(machine, server.files, chosen, decision, port)
+        if relayed and decision.behind != address:
+            yield from _behind(asked, decision.behind, front, lab, tree)
 
 
 def _server(machine: Machine, tree: Tree, lab: Lab) -> Nginx | Apache | None:

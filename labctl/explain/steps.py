@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from labctl import inspecting
 from labctl.explain.nginx_syntax import Directive
 from labctl.explain.virtual_hosts import Choice
 from labctl.model import Lab, Machine, Service
 from labctl.render.tree import Files
 
+_INSPECTOR = f"the inspector, which hands it back to port {inspecting.BEHIND} of this machine"
 Outcome = Literal["redirect", "refused", "proxied", "program", "files", "answer", "nothing"]
 
 
@@ -111,6 +113,8 @@ def returned(status: str, location: str = "") -> tuple[Outcome, str]:
 
 def proxied(lab: Lab, name: str, address: str) -> str:
     """Where a request goes on: the service that is called so, or that answers at this address."""
+    if address == inspecting.TAKES:
+        return f"proxied to {_INSPECTOR}"
     service = lab.services.get(name) or _at(lab, address)
     if service is None:
         return f"proxied to {address}"

@@ -10,6 +10,9 @@ A kind module has
 * optionally ``joint_problems(service, services, scope)``: what only all services together show,
 * optionally ``IMPLIED = True``: every lab has one, also without naming it,
 * optionally ``SEVERAL = True``: of an implied kind, a lab may name more than one,
+* optionally ``ASKED_BY``: a key of sites that is true or false; a lab where a site says it has one
+  service of this kind with a site of its own, also without naming them,
+* optionally ``BESIDE_FRONT = True``: it runs on the machine of the front, and nowhere else,
 * optionally ``TIER``: "outside" for what belongs to visitors, "public" for what strangers talk
   to, "inside" (where it says nothing) for what stands behind that,
 * optionally ``BROUGHT = True``: a platform brings it, a lab file cannot name it,
@@ -136,6 +139,18 @@ def client_packages(name: str) -> frozenset[str]:
 def summary(name: str) -> str:
     """The first line of a kind's docstring."""
     return (load(name).__doc__ or "").partition("\n")[0]
+
+
+@cache
+def asked_by() -> Mapping[str, str]:
+    """The kinds that come where a site asks for them, by the key that it says."""
+    keys = {getattr(load(name), "ASKED_BY", ""): name for name in names()}
+    return {key: name for key, name in keys.items() if key}
+
+
+def beside_front(name: str) -> bool:
+    """Whether services of a kind run on the machine of the front."""
+    return bool(getattr(load(name), "BESIDE_FRONT", False))
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from labctl import apache, on_demand, webserver
+from labctl import apache, inspecting, on_demand, webserver
 from labctl.kinds import Scope
 from labctl.model import (
     Check,
@@ -53,14 +53,20 @@ def expand(service: Service, scope: Scope) -> Expansion:
         packages=server.PACKAGES,
         capabilities=server.CAPABILITIES,
         daemons=(server.DAEMON,),
-        ports={"http": 80, "https": 443}
-        | {f"http-{site.port}": site.port for site in sites if site.port},
+        ports=_ports(sites),
         wants=tuple(_certificate(site) for site in sites if site.tls != "none"),
         checks=tuple(check for site in sites for check in _checks(site))
         + tuple(_refusals(service, sites, scope)),
         limits=_limits(service, len(sites)),
         published=_is_first(service, scope),
     )
+
+
+def _ports(sites: Sequence[Site]) -> dict[str, int]:
+    """Where it listens for visitors, and for what comes back from the inspector."""
+    own = {f"http-{site.port}": site.port for site in sites if site.port}
+    behind = {"inspected": inspecting.BEHIND} if inspecting.inspected(sites) else {}
+    return {"http": 80, "https": 443, **own, **behind}
 
 
 def _is_first(service: Service, scope: Scope) -> bool:
@@ -190,10 +196,12 @@ def _nginx(service: Service, lab: Lab) -> Iterable[File]:
         for s in lab.services.values()
         if s.expansion.route and s.name not in others and not _local(s, service)
     ]
+    inspected = _inspected(sites, lab)
     yield File(
-        "/etc/nginx/upstreams.conf", Template("front/upstreams.conf.j2", {"upstreams": upstreams})
+        "/etc/nginx/upstreams.conf",
+        Template("front/upstreams.conf.j2", {"upstreams": upstreams, "inspected": inspected}),
     )
-    sockets = {"door": lab.door, "at_door": _at_door(service, lab)}
+    sockets = {"door": lab.door, "at_door": _at_door(service, lab), "inspected": inspected}
     default = Template("front/default.conf.j2", sockets)
     yield File("/etc/nginx/sites-enabled/00_default.conf", default)
 
@@ -204,6 +212,17 @@ def _after_default(name: str) -> str:
     No name of a site begins with an underscore, and digits sort before it.
     """
     return f"_{name}" if name[0].isdigit() else name
+
+
+def _inspected(sites: Sequence[Site], lab: Lab) -> Mapping[str, Any] | None:
+    """Where requests of these sites go on their way through the inspector; None for no site."""
+    if not inspecting.inspected(sites) or not inspecting.works(lab):
+        return None
+    return {
+        "here": inspecting.HERE,
+        "relay": inspecting.TAKES,
+        "behind": inspecting.HANDS_BACK,
+    }
 
 
 def _at_door(front: Service, lab: Lab) -> bool:
@@ -265,4 +284,5 @@ def _names(site: Site, front: Service, lab: Lab) -> Mapping[str, Any]:
         "replicas": len(addresses),
         "targets": [f"http://{address}:{route.port}" for address in addresses],
         "waker": _waker(service, lab),
+        "inspected": _inspected((site,), lab),
     }

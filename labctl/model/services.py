@@ -129,7 +129,8 @@ class Site:
     below ``<lab>.localhost`` for use on the host. One that is ``inside`` exists only within a
     company's network. ``replicas`` servers are to answer it, where the platform has several.
     ``front`` is the service that owns its virtual host. The names of one that is another
-    ``party``'s are below that one's domains (``labctl.model.names``).
+    ``party``'s are below that one's domains (``labctl.model.names``). Where it is to ``inspect``,
+    its requests are recorded (``labctl.inspecting``).
 
     Sites share their front's address and its ports 80 and 443: there the name decides. One with
     a ``port`` answers at that one only, one with an ``own_address`` at that one only, and both
@@ -150,6 +151,7 @@ class Site:
     port: int = 0
     own_address: bool = False
     party: str = ""
+    inspect: bool = False
 
     @property
     def plain(self) -> int:

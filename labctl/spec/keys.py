@@ -106,6 +106,11 @@ class SiteKeys:
         Switch(),
         Doc("it has an address of its own, where it answers alone, whatever the name"),
     ] = False
+    inspect: Annotated[
+        bool,
+        Switch(),
+        Doc("record its requests and responses, and show them at the site `inspect`"),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from labctl import kinds, sandbox
 from labctl.model import Limits, Seat
-from labctl.spec import content, document
+from labctl.spec import brought, content, document
 from labctl.spec.checks import CheckSpec, read_checks
 from labctl.spec.document import Mapping as MappingNode
 from labctl.spec.document import Node, Scalar
@@ -75,6 +75,7 @@ class _Lab:
         checks = self.checks(root)
         if services is None or is_wrong(values["lab"]) or is_wrong(values["domain"]):
             return None
+        services, sites = brought.by_sites(services, sites, self.reader)
         return Spec(
             name=values["lab"],
             title="" if is_wrong(values["title"]) else values["title"],
@@ -260,6 +261,7 @@ class _Lab:
             port=keys.port,
             own_address=keys.own_address,
             party=keys.party,
+            inspect=keys.inspect,
         )
 
     def source(self, path: tuple[str | int, ...]) -> str:

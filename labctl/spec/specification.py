@@ -51,6 +51,7 @@ class SiteSpec:
     port: int = 0
     own_address: bool = False
     party: str = ""
+    inspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

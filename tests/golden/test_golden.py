@@ -36,6 +36,7 @@ BAD = sorted(path.stem for path in HERE.glob("bad/*.yml"))
 COPIED = ("/var/www/", "/srv/", "/usr/lib/cgi-bin/", "/usr/local/src/")
 WRITTEN = ("/Makefile", "/serve.py")  # by labctl, beside what is copied
 MADE_UP = ("/etc/ssl/", "/usr/lib/ssl/", "/usr/local/share/ca-certificates/")
+SHIPPED = ("/usr/local/lib/inspector/",)  # programs of labctl's own
 
 
 @pytest.fixture(autouse=True)
@@ -110,7 +111,7 @@ def texts(tree: Tree, machines: set[str]) -> Iterator[tuple[str, str]]:
         ]
         yield f"{machine}/files", "".join(lines)
         for path, entry in files.items():
-            if not is_copied(path) and not path.startswith(MADE_UP):
+            if not is_copied(path) and not path.startswith((*MADE_UP, *SHIPPED)):
                 yield f"{machine}{path}", entry.content.decode()
 
 

@@ -1,0 +1,1 @@
+s6-svc -r /run/service/program-handler

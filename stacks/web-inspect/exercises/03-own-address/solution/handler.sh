@@ -1,0 +1,3 @@
+# The finished program is the one that comes with the lab: stacks/web-inspect/handler.
+tar -xpf /var/lib/labctl/tree.tar -C / srv/handler/handler_server.py
+s6-svc -r /run/service/program-handler
