@@ -8,8 +8,8 @@ from typing import Annotated
 
 from labctl.dns import views, zones
 from labctl.kinds import Scope
-from labctl.model import Expansion, File, Kept, Lab, Limits, Service, Tier
-from labctl.spec.fields import Doc, Many, Package
+from labctl.model import KEY_LOG, Expansion, File, Kept, Lab, Limits, Service, Tier
+from labctl.spec.fields import Doc, Many, Package, Switch
 
 IMPLIED = True
 TIER: Tier = "outside"
@@ -37,6 +37,11 @@ class Options:
     packages: Annotated[
         tuple[str, ...], Many(Package()), Doc("more Debian packages on this machine")
     ] = ()
+    tls_keylog: Annotated[
+        bool,
+        Switch(),
+        Doc("its programs write down the keys of their TLS connections, for `capture --decrypt`"),
+    ] = False
 
 
 def expand(service: Service, scope: Scope) -> Expansion:
@@ -45,6 +50,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
     return Expansion(
         packages=PACKAGES | frozenset(options.packages),
         limits=Limits(memory=512 * 2**20, cpus=2.0, processes=400),
+        environment={KEY_LOG: "/run/tls-keys.log"} if options.tls_keylog else {},
     )
 
 

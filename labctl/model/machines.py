@@ -84,7 +84,8 @@ class Machine:
     ``visiting`` is there only while somebody asks it something. ``weight`` is its share of
     processors that are short, against 1024 of any other, ``log`` the bytes of its log at most.
     One ``on_host`` has the host's network instead of addresses. ``hosts`` are names that it
-    knows without asking its resolver, each with its address.
+    knows without asking its resolver, each with its address. ``environment`` are variables of all
+    programs there.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Machine:
     log: int = 20 * 2**20
     on_host: bool = False
     hosts: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:

@@ -86,7 +86,8 @@ class Expansion:
     ``expose``). ``volumes`` are directories whose data outlives the machine. ``capabilities``
     are Linux capabilities without the ``CAP_`` prefix, ``sysctls`` settings of its machine's
     network (sysctl(8)). ``flows`` are connections that it opens to others; those of a front to
-    the services of its sites are known without.
+    the services of its sites are known without. ``environment`` is that of all programs on its
+    machine, also of those that people start there.
     """
 
     packages: frozenset[str] = frozenset()
@@ -105,6 +106,7 @@ class Expansion:
     published: bool = False
     sysctls: Mapping[str, str] = field(default_factory=dict)
     flows: tuple[Flow, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
