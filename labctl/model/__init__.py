@@ -13,7 +13,17 @@ from labctl.model.machines import ExposedPort, Machine, Mount, Network, Port, Pu
 from labctl.model.names import HOSTS, AddressOf, PublicKey, Record
 from labctl.model.programs import Daemon, File, Probe, Template
 from labctl.model.services import Check, Expansion, Flow, Limits, Route, Service, Site
-from labctl.model.words import KEY_LOG, Http, Isolation, Outgoing, PlatformName, Tier, Tls, WantKind
+from labctl.model.words import (
+    KEY_LOG,
+    Fault,
+    Http,
+    Isolation,
+    Outgoing,
+    PlatformName,
+    Tier,
+    Tls,
+    WantKind,
+)
 
 __all__ = [
     "HOSTS",
@@ -23,6 +33,7 @@ __all__ = [
     "Daemon",
     "Expansion",
     "ExposedPort",
+    "Fault",
     "File",
     "Flow",
     "Group",
