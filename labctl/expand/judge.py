@@ -41,6 +41,7 @@ def judge(case: Case) -> tuple[ExposedPort, ...]:
         if site.service not in case.broken:
             _answered(site, spec, case)
             _copied(site, spec, case)
+        _closed(site, spec, case)
     _names_used_once(case)
     _ports_used_once(case)
     _one_kind_each(case)
@@ -78,6 +79,18 @@ def _copied(site: Site, spec: SiteSpec, case: Case) -> None:
     for name in sorted(copies & {s.machine for s in case.services.values()}):
         message = f"a replica would be called '{name}', which is another machine"
         case.here.complain(path, message, "give that machine another name")
+
+
+def _closed(site: Site, spec: SiteSpec, case: Case) -> None:
+    """Who must show a certificate has to come by TLS."""
+    if not site.clients:
+        return
+    if site.tls == "none":
+        message = "without TLS nobody can show a certificate"
+        case.here.complain(("sites", spec.key, "clients"), message, "leave `tls: none` out")
+    elif site.http == "serve":
+        message = "by plain HTTP everybody would get in, with no certificate"
+        case.here.complain(("sites", spec.key, "http"), message, "`redirect` or `refuse`")
 
 
 def _names_used_once(case: Case) -> None:

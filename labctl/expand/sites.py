@@ -34,6 +34,7 @@ def _site(site: SiteSpec, here: Setting) -> Site:
         source=site.source,
         inside=site.inside,
         replicas=site.replicas,
+        clients=site.clients,
         front=_front(site.inside, here),
     )
 

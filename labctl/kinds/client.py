@@ -8,7 +8,7 @@ from typing import Annotated
 
 from labctl.dns import views, zones
 from labctl.kinds import Scope
-from labctl.model import KEY_LOG, Expansion, File, Kept, Lab, Limits, Service, Tier
+from labctl.model import KEY_LOG, Expansion, File, Kept, Lab, Limits, Service, Tier, person_key
 from labctl.spec.fields import Doc, Many, Package, Switch
 
 IMPLIED = True
@@ -55,7 +55,11 @@ def expand(service: Service, scope: Scope) -> Expansion:
 
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
-    """The zones' keys, where delv looks for them; the rest is what every machine has."""
+    """The zones' keys, where delv looks for them, and the certificates of the lab's people."""
     view = views.of_machine(lab.machine_of(service.name), lab)
     anchors = zones.trust_anchors(view, kept)
     yield File("/etc/bind/bind.keys", anchors.encode(), source=service.source)
+    for person in sorted({one for site in lab.sites for one in site.clients}):
+        leaf = kept.certificates[person_key(person)]
+        yield File(f"/root/tls/{person}.pem", leaf.chain.encode(), source="labctl ca")
+        yield File(f"/root/tls/{person}.key", leaf.key.encode(), mode=0o600, source="labctl ca")

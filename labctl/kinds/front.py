@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from labctl import on_demand, webserver
 from labctl.kinds import Scope
@@ -20,10 +20,12 @@ from labctl.model import (
     Template,
     Tier,
     Want,
+    person_key,
 )
 
 IMPLIED = True
 TIER: Tier = "public"
+LISTS = "/etc/ssl/labctl/revocations.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
         capabilities=webserver.CAPABILITIES,
         daemons=(webserver.DAEMON,),
         ports={"http": 80, "https": 443},
-        wants=tuple(_certificate(site) for site in sites if site.tls != "none"),
+        wants=tuple(want for site in sites for want in _wants(site, scope.domain)),
         checks=tuple(check for site in sites for check in _checks(site))
         + tuple(_refusals(service, sites, scope.domain)),
         limits=Limits(memory=_memory(len(sites)), cpus=2.0),
@@ -52,15 +54,27 @@ def _memory(sites: int) -> int:
     return (128 + 64 * (1 + sites // 128)) * 2**20
 
 
-def _certificate(site: Site) -> Want:
-    return Want("certificate", site.certificate, site.names, "ca" if site.tls == "ca" else "self")
+def _wants(site: Site, domain: str) -> Iterable[Want]:
+    """The site's certificate; one for each person that it lets in, and the list of revoked ones."""
+    if site.tls != "none":
+        issuer: Literal["ca", "self"] = "ca" if site.tls == "ca" else "self"
+        yield Want("certificate", site.certificate, site.names, issuer)
+    for person in site.clients:
+        yield Want("certificate", person_key(person), (f"{person}@{domain}",), client=True)
+    if site.clients:
+        yield Want("crl", "revoked")
 
 
 def _checks(site: Site) -> Iterable[Check]:
     """What a client sees at the first page of a site, by HTTPS and by HTTP."""
-    if site.tls == "ca":
+    if site.clients:
+        url = f"https://{site.host}/"
+        yield _check(site, "refuses who has no certificate", url, {"status": 400})
+        lets_in = _check(site, f"lets {site.clients[0]} in", url, {"status": _GOOD})
+        yield replace(lets_in, ask={"url": url, "person": site.clients[0]})
+    elif site.tls == "ca":
         yield _check(site, "answers by HTTPS", f"https://{site.host}/", {"status": _GOOD})
-    if site.tls == "self-signed":
+    if site.tls == "self-signed" and not site.clients:
         yield _check(
             site,
             "is refused by a client that trusts only the lab's CA",
@@ -128,6 +142,8 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     sockets = {"door": lab.door, "at_door": _at_door(service, lab)}
     default = Template("front/default.conf.j2", sockets)
     yield File("/etc/nginx/sites-enabled/00_default.conf", default)
+    if any(site.clients for site in sites):
+        yield File(LISTS, kept.crl.encode(), source="labctl ca")
     for site in sites:
         yield from _site(site, service, lab, kept)
 

@@ -105,7 +105,7 @@ def _checks(service: Service, scope: Scope) -> Iterable[Check]:
     """The opening handshake through every site, encrypted and plain where the site has both."""
     options: Options = service.options
     for site in scope.sites:
-        schemes = ["wss"] if site.tls == "ca" else []
+        schemes = ["wss"] if site.tls == "ca" and site.open else []
         schemes += ["ws"] if site.http == "serve" else []
         for scheme in schemes:
             url = f"{scheme}://{site.host}{options.path}"

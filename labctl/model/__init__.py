@@ -7,7 +7,7 @@ places them, ``labctl.render`` turns them into files.
 from __future__ import annotations
 
 from labctl.model.classes import Group, Offer, Seat, local_domain
-from labctl.model.keeping import Kept, Key, Leaf, Want
+from labctl.model.keeping import Kept, Key, Leaf, Want, person_key
 from labctl.model.labs import Lab
 from labctl.model.machines import ExposedPort, Machine, Mount, Network, Port, Publishing, Volume
 from labctl.model.names import HOSTS, AddressOf, PublicKey, Record
@@ -66,4 +66,5 @@ __all__ = [
     "Want",
     "WantKind",
     "local_domain",
+    "person_key",
 ]

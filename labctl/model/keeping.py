@@ -9,6 +9,11 @@ from typing import Literal
 from labctl.model.words import Fault, WantKind
 
 
+def person_key(person: str) -> str:
+    """The name of a person's client certificate among the kept things."""
+    return f"person/{person}"
+
+
 @dataclass(frozen=True, slots=True)
 class Want:
     """Something secret or long-lived that rendering needs as an input (``labctl.keep``).

@@ -128,7 +128,8 @@ class Site:
     ``names`` are all of its host names, the first one canonical: below the lab's domain, and
     below ``<lab>.localhost`` for use on the host. One that is ``inside`` exists only within a
     company's network. ``replicas`` servers are to answer it, where the platform has several.
-    ``front`` is the service that owns its virtual host.
+    ``front`` is the service that owns its virtual host. Where it has ``clients``, only these
+    people get in, by a certificate.
     """
 
     name: str
@@ -142,6 +143,12 @@ class Site:
     inside: bool = False
     replicas: int = 1
     front: str = "front"
+    clients: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether whoever trusts the lab's authority, and shows nothing, gets in."""
+        return self.tls != "self-signed" and not self.clients
 
     @property
     def certificate(self) -> str:

@@ -256,6 +256,7 @@ class _Lab:
             source=self.source(path),
             inside=keys.inside,
             replicas=keys.replicas,
+            clients=keys.clients,
         )
 
     def source(self, path: tuple[str | int, ...]) -> str:

@@ -47,6 +47,7 @@ class SiteSpec:
     source: str
     inside: bool = False
     replicas: int = 1
+    clients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

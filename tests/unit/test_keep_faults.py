@@ -134,8 +134,6 @@ def test_a_person_is_a_client_and_no_server(tmp_path: Path) -> None:
     found, _ = kept(tmp_path, want)
     alice = found.certificates["people/alice"]
     assert verify(tmp_path, found, alice, "-purpose", "sslclient", host="").endswith(": OK\n")
-    assert "certificate purpose" in verify(
-        tmp_path, found, alice, "-purpose", "sslserver", host=""
-    )
+    assert "certificate purpose" in verify(tmp_path, found, alice, "-purpose", "sslserver", host="")
     with pytest.raises(LabctlError, match=r"may not sign for alice@example\.com"):
         kept(tmp_path, Want("certificate", "b", ("alice@example.com",), client=True))

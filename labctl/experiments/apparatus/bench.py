@@ -137,7 +137,7 @@ class Bench:
     def page(self) -> Site | None:
         """The site whose visitors are disturbed: the first with pages sent as they are."""
         found = (s for s in self.sites if self.lab.services[s.service].kind == "static")
-        return next((site for site in found if site.tls != "self-signed"), None)
+        return next((site for site in found if site.open), None)
 
     @property
     def sites(self) -> tuple[Site, ...]:
