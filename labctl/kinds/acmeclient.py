@@ -7,7 +7,7 @@ challenges are delegated to it (RFC 8555 section 8.4). Nothing is asked for unti
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from labctl import webserver
@@ -36,6 +36,10 @@ WELL_KNOWN = "/var/lib/acme"  # certbot's answers to HTTP-01 (below .well-known/
 ZONE_FILE = "/etc/bind/db.challenge"
 LIVE_ZONE = "/var/lib/bind/db.challenge"
 HOOK = "/usr/local/bin/dns-challenge"
+
+_WEB_SERVER = replace(
+    webserver.DAEMON, prepare=(*webserver.DAEMON.prepare, ("install", "-d", WELL_KNOWN))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
         packages=webserver.PACKAGES
         | {"bind9", "bind9-dnsutils", "curl", "openssl", *options.packages},
         capabilities=webserver.CAPABILITIES | {"CHOWN", "DAC_OVERRIDE"},
-        daemons=(webserver.DAEMON, _name_server(zone)),
+        daemons=(_WEB_SERVER, _name_server(zone)),
         ports={"http": 80, "https": 443, "dns": 53},
         records=(
             Record(service.name, "A", AddressOf(service.name)),
@@ -115,7 +119,7 @@ def _check(service: Service, host: str) -> Check:
         service=service.name,
         client="http",
         ask={"url": f"http://{host}/"},
-        expect={"status": 200},
+        expect={"status": {"matches": "^[23]..$"}},
     )
 
 

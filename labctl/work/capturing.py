@@ -123,7 +123,7 @@ def key_logs(lab: Lab) -> dict[str, str]:
     if not found:
         raise LabctlError(
             f"no machine of {lab.name} logs its TLS keys, so nobody can read what it says",
-            "the lab file allows it: `client: {tls_keylog: true}` under `services:`",
+            "the lab file allows it: `client: {tls-keylog: true}` under `services:`",
         )
     return found
 
