@@ -1,7 +1,8 @@
 """Packets as they pass, written down by tcpdump(8) in a helper beside a machine.
 
-The helper joins the network namespace of the machine, or the engine's host for a whole segment,
-with NET_RAW and nothing else. It goes on as long as its standard input is open, so it ends, with
+The helper joins the network namespace of the machine, or the engine's host for a whole segment.
+tcpdump opens the wire (NET_RAW), then becomes a user without any capability, as Debian has it
+(SETUID, SETGID; KILL is to end that user's process). It goes on as long as its standard input is open, so it ends, with
 a whole file, also where whoever has started it was killed.
 """
 
@@ -21,6 +22,7 @@ from labctl.errors import LabctlError
 from labctl.spec.problems import shown
 
 LONGEST = 3600  # seconds
+_CAPABILITIES = ("KILL", "NET_RAW", "SETGID", "SETUID")
 _GRACE = 15.0  # seconds in which a capture ends that was asked to
 _LISTENING = "listening on "
 _BRIDGE = "com.docker.network.bridge.name"
@@ -58,8 +60,7 @@ def words(wire: Wire, expression: str, count: int, live: bool) -> list[str]:
     """The arguments of tcpdump: a file on standard output, or text line by line."""
     how = ["-l", "-A"] if live else ["-U", "-w", "-"]
     bound = [f"-c{count}"] if count else []
-    # its user is root in the helper, whose capabilities are the bound
-    return ["-i", wire.interface, "-n", "-Z", "root", *how, *bound, "--", expression]
+    return ["-i", wire.interface, "-n", *how, *bound, "--", expression]
 
 
 def capture(
@@ -74,7 +75,7 @@ def capture(
     ``started`` is called once packets are seen, with its output where ``target`` is a pipe.
     LabctlError with tcpdump's words where it fails.
     """
-    helper = Helper(tools(), ("NET_RAW",), wire.network, seconds=seconds + 4 * _GRACE)
+    helper = Helper(tools(), _CAPABILITIES, wire.network, seconds=seconds + 4 * _GRACE)
     with ending(helper.command(_PROGRAM, *arguments)) as command:
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=target, stderr=subprocess.PIPE,

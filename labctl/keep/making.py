@@ -61,7 +61,7 @@ def server(
     else:
         certificate = leaf.issue(names, key, _serial(), now, issuer)
     times = lifetime.validity(now, lifetime.LEAF, issuer.end if issuer else None)
-    return {**_signed(certificate, key, times), "names": list(names), "issuer": issuer_id}
+    return _leaf(_signed(certificate, key, times), names, issuer_id)
 
 
 def person(address: str, now: datetime, issuer: authority.Issuer, issuer_id: str) -> LeafRecord:
@@ -70,7 +70,7 @@ def person(address: str, now: datetime, issuer: authority.Issuer, issuer_id: str
     certificate = leaf.person(address, key.public_key(), _serial(), now, issuer)
     times = lifetime.validity(now, lifetime.LEAF, issuer.end)
     made = _signed(certificate, key, times)
-    return {**made, "names": [address], "issuer": issuer_id, "client": True}
+    return _leaf(made, (address,), issuer_id, client=True)
 
 
 def faulty(
@@ -90,7 +90,17 @@ def faulty(
         certificate = leaf.certify(names, key.public_key(), _serial(), at, issuer)
     times = lifetime.validity(at, lifetime.LEAF, issuer.end)
     made = _signed(certificate + above, key, times)
-    return {**made, "names": list(names), "issuer": issuer_id, "fault": fault}
+    return _leaf(made, names, issuer_id, fault)
+
+
+def _leaf(
+    made: Signed, names: Sequence[str], issuer_id: str, fault: str = "", client: bool = False
+) -> LeafRecord:
+    return {
+        "certificate": made["certificate"], "key": made["key"],
+        "begin": made["begin"], "end": made["end"],
+        "names": list(names), "issuer": issuer_id, "fault": fault, "client": client,
+    }  # fmt: skip
 
 
 def lists(

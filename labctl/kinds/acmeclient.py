@@ -76,7 +76,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
     return Expansion(
         packages=webserver.PACKAGES
         | {"bind9", "bind9-dnsutils", "curl", "openssl", *options.packages},
-        capabilities=webserver.CAPABILITIES | {"CHOWN", "DAC_OVERRIDE"},
+        capabilities=webserver.CAPABILITIES | {"CHOWN"},
         daemons=(_WEB_SERVER, _name_server(zone)),
         ports={"http": 80, "https": 443, "dns": 53},
         records=(
@@ -96,15 +96,15 @@ def names(service: Service, domain: str) -> tuple[str, str]:
 
 def _name_server(zone: str) -> Daemon:
     """BIND with one zone, which `nsupdate -l` changes (named.conf(5): update-policy local)."""
-    bind = ("-o", "bind", "-g", "bind")
+    shared = ("-o", "root", "-g", "bind", "-m", "775")  # root overrides no permission here
     return Daemon(
         name="named",
         run=("named", "-g", "-n", "1"),
         user="bind",
         prepare=(
-            ("install", "-d", *bind, "/run/named", "/var/lib/bind", "/var/cache/bind"),
+            ("install", "-d", *shared, "/run/named", "/var/lib/bind", "/var/cache/bind"),
             ("rm", "-f", f"{LIVE_ZONE}.jnl"),
-            ("install", *bind, "-m", "644", ZONE_FILE, LIVE_ZONE),
+            ("install", "-m", "644", ZONE_FILE, LIVE_ZONE),
         ),
         test=("named-checkconf",),
         restarts=("/etc/bind/",),
