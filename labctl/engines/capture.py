@@ -2,8 +2,8 @@
 
 The helper joins the network namespace of the machine, or the engine's host for a whole segment.
 tcpdump opens the wire (NET_RAW), then becomes a user without any capability, as Debian has it
-(SETUID, SETGID; KILL is to end that user's process). It goes on as long as its standard input is open, so it ends, with
-a whole file, also where whoever has started it was killed.
+(SETUID, SETGID; KILL is to end that user's process). It goes on as long as its standard input is
+open, so it ends, with a whole file, also where whoever has started it was killed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def words(wire: Wire, expression: str, count: int, live: bool) -> list[str]:
     """The arguments of tcpdump: a file on standard output, or text line by line."""
     how = ["-l", "-A"] if live else ["-U", "-w", "-"]
     bound = [f"-c{count}"] if count else []
-    return ["-i", wire.interface, "-n", *how, *bound, "--", expression]
+    # nothing waits in a buffer of the kernel's, where it would be lost at the end
+    return ["-i", wire.interface, "-n", "--immediate-mode", *how, *bound, "--", expression]
 
 
 def capture(

@@ -79,7 +79,7 @@ def test_it_ends_after_its_time(tmp_path: Path) -> None:
 def test_it_ends_after_so_many_packets(tmp_path: Path) -> None:
     assert captured(tmp_path / "file", "tcp port 80", count=3) == "3 packets captured"
     said = (tmp_path / "said").read_text()
-    assert said == "-i any -n -U -w - -c3 -- tcp port 80\n"
+    assert said == "-i any -n --immediate-mode -U -w - -c3 -- tcp port 80\n"
 
 
 def test_a_wrong_filter_is_wrong_input(tmp_path: Path) -> None:
