@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -179,6 +180,7 @@ def _site(site: Site, front: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     assert route is not None
     names = {
         "site": site,
+        "client": f"client_of_{re.sub(r'[^a-z0-9]', '_', site.name)}",
         "https_port": lab.publishing.https,
         "door": lab.door,
         "at_door": _at_door(front, lab),

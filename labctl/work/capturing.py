@@ -87,7 +87,7 @@ def _wire(order: Order) -> Iterator[Wire]:
     found = running(Engine(), order.lab)
     if not found:
         raise LabctlError(f"{order.lab} is not up", f"`labctl up {order.lab}` brings it up")
-    networks = {one["Labels"][_LINK]: one for one in api.networks([f"{LABEL}.lab={order.lab}"])}
+    networks = {one["Labels"].get(_LINK): one for one in api.networks([f"{LABEL}.lab={order.lab}"])}
     where = order.where or next(iter(_session(order).lab.networks)).name
     if where in found:
         yield capture.of_machine(found[where])

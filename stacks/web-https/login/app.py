@@ -35,7 +35,7 @@ def app(environ, start_response):
         length = min(int(environ.get("CONTENT_LENGTH") or 0), LARGEST)
         fields = parse_qs(environ["wsgi.input"].read(length).decode(errors="replace"))
         title = f"Welcome, {fields.get('user', ['stranger'])[0]}"
-    shown = environ.get("HTTP_X_CLIENT_CERTIFICATE", "")
+    shown = environ.get("HTTP_X_CLIENT", "")
     page = PAGE.format(
         title=html.escape(title),
         scheme=html.escape(environ.get("HTTP_X_FORWARDED_PROTO", "http").upper()),
