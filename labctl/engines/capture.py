@@ -67,25 +67,27 @@ def words(wire: Wire, expression: str, count: int, live: bool) -> list[str]:
 def capture(
     wire: Wire,
     arguments: Sequence[str],
-    target: IO[bytes] | int,
+    target: IO[bytes] | Callable[[str], None],
     seconds: float,
-    started: Callable[[IO[bytes] | None], None],
+    started: Callable[[], None],
 ) -> str:
     """Run tcpdump to its end, for so many seconds at most, or until a signal; what it counts.
 
-    ``started`` is called once packets are seen, with its output where ``target`` is a pipe.
-    LabctlError with tcpdump's words where it fails.
+    ``target`` is a file, or is told each line of text. ``started`` is called once packets are
+    seen. LabctlError with tcpdump's words where it fails.
     """
     helper = Helper(tools(), _CAPABILITIES, wire.network, seconds=seconds + 4 * _GRACE)
     with ending(helper.command(_PROGRAM, *arguments)) as command:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=target, stderr=subprocess.PIPE,
+            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE if callable(target) else target,
             start_new_session=True,  # the terminal's Ctrl-C is ours alone
         )  # fmt: skip
         with process, _stopping(process) as stop:
             _hear_start(process)
-            started(process.stdout)
-            said = _last_words(process, stop, seconds)
+            started()
+            with _read_out(process, target):
+                said = _last_words(process, stop, seconds)
     if process.returncode != 0:
         raise _failed(said)
     return _counted(said)
@@ -113,6 +115,28 @@ def _stopping(process: subprocess.Popen[bytes]) -> Iterator[Callable[[], None]]:
     finally:
         for number, handler in before:
             signal.signal(number, handler or signal.SIG_DFL)
+
+
+@contextmanager
+def _read_out(
+    process: subprocess.Popen[bytes], target: IO[bytes] | Callable[[str], None]
+) -> Iterator[None]:
+    """Tell what it prints to a target that is told lines, to the last of them."""
+    if not callable(target):
+        yield
+        return
+
+    def tell() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            target(line.decode(errors="replace").rstrip("\n"))
+
+    reader = threading.Thread(target=tell)
+    reader.start()
+    try:
+        yield
+    finally:
+        reader.join()
 
 
 def _hear_start(process: subprocess.Popen[bytes]) -> None:

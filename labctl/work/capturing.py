@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import IO
 
 from labctl import pcap
@@ -52,7 +50,7 @@ def to_file(order: Order, path: Path, fresh: bool, say: Say) -> str:
         words = capture.words(wire, order.expression, order.count, live=False)
         with _opened(path, fresh) as file:
             told = capture.capture(
-                wire, words, file, order.seconds, lambda _: say(f"capturing into {path}")
+                wire, words, file, order.seconds, lambda: say(f"capturing into {path}")
             )
         if order.decrypt:
             told += _decrypted(path, _read(logs, order.lab))
@@ -61,24 +59,11 @@ def to_file(order: Order, path: Path, fresh: bool, say: Say) -> str:
 
 def live(order: Order, say: Say) -> str:
     """Print packets as they pass, as text; what tcpdump counted."""
-    readers: list[Thread] = []
-
-    def started(output: IO[bytes] | None) -> None:
-        assert output is not None
-        readers.append(Thread(target=_print, args=(output, say)))
-        readers[0].start()
-
     with _wire(order) as wire:
         words = capture.words(wire, order.expression, order.count, live=True)
-        told = capture.capture(wire, words, subprocess.PIPE, order.seconds, started)
-    for reader in readers:
-        reader.join()
-    return told
-
-
-def _print(output: IO[bytes], say: Say) -> None:
-    for line in output:
-        say(printable(line.decode(errors="replace").rstrip("\n")))
+        return capture.capture(
+            wire, words, lambda line: say(printable(line)), order.seconds, lambda: None
+        )
 
 
 @contextmanager
