@@ -96,7 +96,12 @@ def explain(asked: Request, lab: Lab, tree: Tree) -> Explanation:
     steps = (step, *_behind(asked, behind, lab, tree))
     shown = asked.tls and chosen.listen.tls and step.outcome != "nothing"
     certificate = _certificate(nginx, chosen, asked) if shown else None
+    if shown and chosen.host.server.first("ssl_verify_client"):
+        found = replace(found, notes=(*found.notes, _SHOW))
     return replace(found, steps=steps, certificate=certificate)
+
+
+_SHOW = "only who shows a client certificate gets so far; all others are refused with 400 or 403"
 
 
 def _front(host: str, lab: Lab) -> Machine:

@@ -98,7 +98,7 @@ def _name_server(zone: str) -> Daemon:
     """BIND with one zone, which `nsupdate -l` changes (named.conf(5): update-policy local)."""
     shared = ("-o", "root", "-g", "bind", "-m", "775")  # root overrides no permission here
     return Daemon(
-        name="named",
+        name="challenges",
         run=("named", "-g", "-n", "1"),
         user="bind",
         prepare=(
