@@ -88,8 +88,10 @@ def tshark(lab: OwnLab, file: Path, *words: str) -> str:
 FORM = ("-Y", "urlencoded-form", "-T", "fields", "-e", "urlencoded-form.value")
 
 
-@pytest.mark.parametrize("where", ["client", "login", "internet"])
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("where", "stop"),
+    [("client", signal.SIGINT), ("login", signal.SIGTERM), ("internet", signal.SIGINT)],
+)
 def test_a_password_by_http_is_read_off_the_wire(
     lab: OwnLab, tmp_path: Path, where: str, stop: int
 ) -> None:
