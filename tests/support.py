@@ -64,6 +64,7 @@ def kept_for(wanted: Iterable[Want]) -> Kept:
             if want.kind in ("password", "token")
         },
         serial=SERIAL,
+        crl=_pem("X509 CRL", "revoked"),
     )
 
 

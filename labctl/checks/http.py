@@ -14,6 +14,7 @@ from typing import Any
 from labctl.checks import bounded
 
 _SECONDS = 60  # whoever asks stops it earlier
+_PEOPLE = "/root/tls"  # on a client
 _WRITE = "%{stderr}%{time_total} %{url_effective}"
 _OPTIONS = (
     ("follow", "location"), ("proxy", "proxy"), ("cacert", "cacert"), ("file", "data-binary"),
@@ -27,8 +28,8 @@ def ask(request: dict[str, Any]) -> dict[str, Any]:
     ``connect`` is a host to connect to instead of the URL's, ``conditional`` asks a second
     time with If-None-Match (RFC 9110 section 13.1.2), ``follow`` follows redirects, ``method``,
     ``headers`` and ``body`` are what they say, ``cacert`` another trust store, ``proxy`` the URL of
-    a proxy. A body is filled up with spaces to ``size`` bytes. A field that comes several times is
-    one, with commas (RFC 9110 section 5.3).
+    a proxy, ``person`` who shows a client certificate. A body is filled up with spaces to ``size``
+    bytes. A field that comes several times is one, with commas (RFC 9110 section 5.3).
     """
     seen = _fetch(request, {})
     if request.get("conditional") and not seen.get("error"):
@@ -68,12 +69,20 @@ def _lines(request: dict[str, Any]) -> Iterator[str]:
     for name, option in _OPTIONS:
         if request.get(name):
             yield "location\n" if name == "follow" else _option(option, request[name])
+    yield from _person(request.get("person"))
     if request.get("version"):
         yield f"http{request['version']}\n"
     if request.get("method") == "HEAD":
         yield "head\n"
     elif request.get("method"):
         yield _option("request", request["method"])
+
+
+def _person(name: str | None) -> Iterator[str]:
+    """The client certificate of a person, and its key, where the lab has put them."""
+    if name:
+        yield _option("cert", f"{_PEOPLE}/{name}.pem")
+        yield _option("key", f"{_PEOPLE}/{name}.key")
 
 
 def _option(name: str, value: str) -> str:

@@ -96,6 +96,8 @@ def moved(check: Check, targets: Sequence[Target], lab: Lab) -> Check:
         raise NotAsked(f"{check.client} looks into {what} of the lab")
     if check.ask.get("connect"):
         raise NotAsked("it asks one host for the name of another")
+    if check.ask.get("person"):
+        raise NotAsked("it shows a client certificate of the lab")
     if any(name.startswith("account.") for name in _secrets(check.ask)):
         raise NotAsked("it logs in with an account of the lab")
     host = ports.host(check)

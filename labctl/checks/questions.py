@@ -28,7 +28,7 @@ from labctl.checks.values import (
     Sees,
     Url,
 )
-from labctl.spec.fields import Choice, Doc, Integer, Many, Port, Switch, Table, Text
+from labctl.spec.fields import Choice, Doc, Integer, Many, Name, Port, Switch, Table, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,9 @@ class Http:
         bool, Switch(), Doc("ask a second time with the ETag of the first answer (If-None-Match)")
     ] = False
     connect: Annotated[str, Host(), Doc("host to connect to instead of the URL's own")] = ""
+    person: Annotated[
+        str, Name(), Doc("who asks: shows this one's client certificate, of a site's `clients`")
+    ] = ""
     version: Annotated[
         str, Choice("1.0", "1.1", "2"), Doc("version of HTTP; what both sides agree on")
     ] = ""

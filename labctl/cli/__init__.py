@@ -20,6 +20,7 @@ VERBS = {
     "render": "write the files of a lab, to read or to use elsewhere",
     "explain": "say which virtual host answers a URL, and why",
     "graph": "draw the lab as SVG",
+    "capture": "write down the packets of a machine or a network, for Wireshark",
     "logs": "show what the machines' daemons say",
     "shell": "open a shell on a machine",
     "exec": "run a command on a machine",

@@ -29,6 +29,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     _lab(sign)
     sign.add_argument("request", metavar="FILE", help="the request in PEM; - is standard input")
+    revoke = actions.add_parser(
+        "revoke", allow_abbrev=False, help="put a certificate of the lab on its revocation list"
+    )
+    _lab(revoke)
+    revoke.add_argument("certificate", metavar="FILE", help="it in PEM; - is standard input")
     trust = actions.add_parser(
         "trust", allow_abbrev=False, help="have this computer's programs trust the lab's CA"
     )
@@ -47,8 +52,8 @@ def _lab(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show, export, sign or trust; 1 where a store refused."""
-    actions = {"show": _show, "export": _export, "sign": _sign, "trust": _trust}
+    """Show, export, sign, revoke or trust; 1 where a store refused."""
+    actions = {"show": _show, "export": _export, "sign": _sign, "revoke": _revoke, "trust": _trust}
     return actions[options.action](options)
 
 
@@ -75,16 +80,36 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _sign(options: argparse.Namespace) -> int:
+    from labctl.work.root_certificate import root_of
+    from labctl.work.signing import sign
+
+    request = _read(options.request)
+    print(sign(root_of(options.lab).lab, request).strip())
+    return 0
+
+
+def _revoke(options: argparse.Namespace) -> int:
+    import sys
+
+    from labctl.keep import lab_home, revoke
+    from labctl.work.root_certificate import root_of
+
+    certificate = _read(options.certificate)
+    lab = root_of(options.lab).lab
+    print(f"revoked: {revoke(lab_home(lab), certificate)}")
+    print(f"`labctl up {lab}` brings the new list to its servers", file=sys.stderr)
+    return 0
+
+
+def _read(path: str) -> bytes:
+    """A file of PEM, or standard input."""
     import sys
     from pathlib import Path
 
-    from labctl.work.root_certificate import root_of
-    from labctl.work.signing import MAX_BYTES, sign
+    from labctl.work.signing import MAX_BYTES
 
-    with sys.stdin.buffer if options.request == "-" else Path(options.request).open("rb") as file:
-        request = file.read(MAX_BYTES + 1)
-    print(sign(root_of(options.lab).lab, request).strip())
-    return 0
+    with sys.stdin.buffer if path == "-" else Path(path).open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def _trust(options: argparse.Namespace) -> int:

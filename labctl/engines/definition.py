@@ -22,7 +22,7 @@ _SAME = {
 }  # fmt: skip
 _OTHERS = frozenset({
     "image", "pull_policy", "hostname", "cpus", "stop_grace_period", "restart", "tmpfs",
-    "volumes", "networks", "logging", "labels", "profiles", "ulimits",
+    "volumes", "networks", "logging", "labels", "profiles", "ulimits", "environment",
 })  # fmt: skip
 _COMPOSE = "com.docker.compose"
 
@@ -50,7 +50,12 @@ def wanted(document: Mapping[str, Any], lab: str, service: str, digest: str = ""
         "StopTimeout": int(said["stop_grace_period"].removesuffix("s")),
         "HostConfig": _host(said, document, lab, next(iter(networks))),
         "NetworkingConfig": {"EndpointsConfig": networks},
+        **_environment(said.get("environment", {})),
     }
+
+
+def _environment(said: Mapping[str, str]) -> dict[str, list[str]]:
+    return {"Env": [f"{name}={value}" for name, value in said.items()]} if said else {}
 
 
 def _labels(lab: str, service: str, digest: str) -> dict[str, str]:

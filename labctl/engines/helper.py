@@ -11,21 +11,22 @@ import contextlib
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from labctl.engines import api
 from labctl.engines.dockerfile import PREFIX, own_recipe, reference
 from labctl.errors import LabctlError
 
-TOOLS = frozenset({"e2fsprogs", "iproute2", "mount", "nftables"})
+TOOLS = frozenset({"e2fsprogs", "iproute2", "mount", "nftables", "tcpdump"})
 _PATIENCE = 600.0  # seconds: the archive of a large disk takes a while
 _LIMITS = (
     "--read-only", "--tmpfs=/tmp:size=128m", "--tmpfs=/run:size=8m", "--pids-limit=256",
     "--memory=512m", "--memory-swap=512m", "--cpus=1", "--log-driver=none",
 )  # fmt: skip
 _NAME = f"{PREFIX}-helper-"
+_LASTS = f"{PREFIX}.helper.lasts"  # seconds, as a label says them
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ class Helper:
     """What a helper gets: an image, capabilities, a network, mounts and device rules.
 
     ``volumes`` are written as ``docker run --volume`` takes them, ``devices`` as
-    ``--device-cgroup-rule`` does. ``interpreter`` is what reads its programs.
+    ``--device-cgroup-rule`` does. ``interpreter`` is what reads its programs. It ends by itself
+    after so many ``seconds``.
     """
 
     image: str
@@ -43,18 +45,20 @@ class Helper:
     devices: tuple[str, ...] = ()
     interpreter: str = "/bin/sh"
     scratch: str = ""  # a directory that it may write, besides /tmp
+    seconds: float = _PATIENCE
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """The command line that runs a shell program with arguments."""
         words = ["docker", "run", "--rm", "--interactive", "--pull=never", "--cap-drop=ALL"]
         words += ["--security-opt=no-new-privileges", f"--label={PREFIX}.helper=yes"]
+        words += [f"--label={_LASTS}={self.seconds:.0f}"]
         words += [f"--name={_NAME}{secrets.token_hex(6)}", *_LIMITS]
         words += [f"--network={self.network}", "--entrypoint=/usr/bin/timeout"]
         words += [f"--tmpfs={self.scratch}:size=16m"] if self.scratch else []
         words += [f"--cap-add={name}" for name in self.capabilities]
         words += [f"--volume={volume}" for volume in self.volumes]
         words += [f"--device-cgroup-rule={rule}" for rule in self.devices]
-        lasting = ["--signal=KILL", f"{_PATIENCE:.0f}", self.interpreter]
+        lasting = ["--signal=KILL", f"{self.seconds:.0f}", self.interpreter]
         return [*words, self.image, *lasting, "-euc", program, "helper", *arguments]
 
     def run(
@@ -73,11 +77,11 @@ class Helper:
                     stdin=source or subprocess.DEVNULL,
                     stdout=target or subprocess.PIPE,
                     stderr=subprocess.PIPE,
-                    timeout=_PATIENCE,
+                    timeout=self.seconds,
                     check=False,
                 )
         except subprocess.TimeoutExpired:
-            raise LabctlError(f"it did not end within {_PATIENCE:.0f} s") from None
+            raise LabctlError(f"it did not end within {self.seconds:.0f} s") from None
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip().splitlines()
             raise LabctlError(said[-1] if said else f"it ended with {done.returncode}")
@@ -102,10 +106,14 @@ def end(command: Sequence[str]) -> None:
 
 
 def left() -> tuple[str, ...]:
-    """Helpers, by their containers, that are older than any helper lasts: whoever's they were."""
-    oldest = time.time() - 2 * _PATIENCE
+    """Helpers, by their containers, that are older than they last: whoever's they were."""
     found = api.containers([f"{PREFIX}.helper=yes"])
-    return tuple(one["Id"] for one in found if one["Created"] < oldest)
+    return tuple(one["Id"] for one in found if one["Created"] < time.time() - 2 * _lasts(one))
+
+
+def _lasts(container: Mapping[str, Any]) -> float:
+    """The seconds that a helper lasts at most."""
+    return float(container["Labels"].get(_LASTS, _PATIENCE))
 
 
 def remove(containers: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from labctl.spec.problems import nearest
 from labctl.spec.specification import SiteSpec
 
 FRONT_PORTS = (80, 443)
+_OTHER_FRONT = "have it by a front that is nginx"
 
 
 def judge(case: Case) -> None:
@@ -18,6 +19,7 @@ def judge(case: Case) -> None:
     _sockets_used_once(case)
     _beside(case)
     for site, spec in case.written:
+        _closed(site, spec, case)
         _inspected(site, spec, case)
 
 
@@ -65,16 +67,37 @@ def _beside(case: Case) -> None:
             case.here.complain_of_key(path, message, "let both have the same machine")
 
 
+def _closed(site: Site, spec: SiteSpec, case: Case) -> None:
+    """Who must show a certificate has to come by TLS, to an nginx."""
+    if not site.clients:
+        return
+    path = ("sites", spec.key, "clients")
+    if _is_apache(site.front, case):
+        message = f"its front '{site.front}' is an Apache, which asks nobody for a certificate here"
+        case.here.complain(path, message, _OTHER_FRONT)
+    if site.tls == "none":
+        message = "without TLS nobody can show a certificate"
+        case.here.complain(path, message, "leave `tls: none` out")
+    elif site.http == "serve":
+        message = "by plain HTTP everybody would get in, with no certificate"
+        case.here.complain(("sites", spec.key, "http"), message, "`redirect` or `refuse`")
+
+
+def _is_apache(front: str, case: Case) -> bool:
+    """Whether a front is one; what a platform brings is nginx."""
+    service = case.services.get(front)
+    return service is not None and getattr(service.options, "server", "") == "apache"
+
+
 def _inspected(site: Site, spec: SiteSpec, case: Case) -> None:
     """The inspector is beside the site's front, an nginx, which knows the site by its name."""
     if not site.inspect:
         return
     path, machine = ("sites", spec.key, "inspect"), case.here.machines.get(site.front)
-    front = case.services.get(site.front)
     beside = {s.machine for s in case.services.values() if kinds.beside_front(s.kind)}
-    if front and getattr(front.options, "server", "nginx") == "apache":
+    if _is_apache(site.front, case):
         message = f"its front '{site.front}' is an Apache, which cannot hand it to the inspector"
-        case.here.complain(path, message, "have it by a front that is nginx")
+        case.here.complain(path, message, _OTHER_FRONT)
     elif machine not in beside:
         message = f"its front is on the machine '{machine}', the inspector not"
         hint = "only sites of the front beside the inspector can be inspected"

@@ -36,6 +36,7 @@ def _site(site: SiteSpec, here: Setting) -> Site:
         inside=site.inside,
         replicas=site.replicas,
         inspect=site.inspect,
+        clients=site.clients,
         front=_front(site, here),
         port=site.port,
         own_address=site.own_address,

@@ -78,7 +78,14 @@ def sites(lab: Lab) -> Mapping[Server, Site]:
         service, front = lab.services[site.service], lab.services[site.front]
         route = service.expansion.route
         itself = service.machine == front.machine and service.kind == "static"
-        if itself and route and site.tls == "ca" and not site.alone and not site.inside:
+        if (
+            itself
+            and route
+            and site.tls == "ca"
+            and site.open
+            and not site.alone
+            and not site.inside
+        ):
             found.setdefault(route.server, site)
     return found
 

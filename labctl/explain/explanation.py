@@ -52,7 +52,12 @@ def explain(asked: Request, lab: Lab, tree: Tree) -> Explanation:
     behind = _behind(asked, decision.behind, front, lab, tree)
     shown = asked.tls and chosen.listen.tls and step.outcome != "nothing"
     certificate = _certificate(server.files, chosen, asked, lab) if shown else None
+    if shown and chosen.host.server.first("ssl_verify_client"):
+        found = replace(found, notes=(*found.notes, _SHOW))
     return replace(found, steps=(step, *behind), certificate=certificate)
+
+
+_SHOW = "only who shows a client certificate gets so far; all others are refused with 400 or 403"
 
 
 def _reached(asked: Request, lab: Lab) -> tuple[Machine, str]:

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from labctl.errors import LabctlError
-from labctl.keep import authorities, derived, files, keypairs, leaves, serials
+from labctl.keep import authorities, derived, files, keypairs, leaves, revocations, serials
 from labctl.keep.authorities import Authority
 from labctl.keep.records import Signed
-from labctl.model import Kept, Lab, Offer, Seat, Want
+from labctl.model import Kept, Lab, Leaf, Offer, Seat, Want
 from labctl.pki.names import for_lab
 
-__all__ = ["Authority", "authority", "data_home", "keep", "lab_home", "purge", "root_pem"]
+__all__ = ["Authority", "authority", "data_home", "keep", "lab_home", "purge", "revoke", "root_pem"]
 
 
 def data_home() -> Path:
@@ -57,11 +57,29 @@ def keep(
         authority, made = authorities.current(kept, lab.name, allowed, now, above.root)
         certificates, issued = leaves.current(kept, _of(wanted, "certificate"), authority, now)
         keys, paired = keypairs.current(kept, _of(wanted, "ec-key", "rsa-key", "ssh-key"))
+        lists, listed = _lists(kept, wanted, certificates, authority, above.root, now)
         secrets, sealed = derived.current(kept, _of(wanted, "password", "token"), above.secret)
         secrets = {**secrets, **above.accounts}
         serial = serials.current(kept, lab, keys, now)
-    result = Kept(authority.root["certificate"], certificates, keys, secrets, serial)
-    return result, (*made, *issued, *paired, *sealed)
+    result = Kept(authority.root["certificate"], certificates, keys, secrets, serial, lists)
+    return result, (*made, *issued, *paired, *listed, *sealed)
+
+
+def _lists(
+    kept: files.Files, wanted: Iterable[Want], certificates: Mapping[str, Leaf],
+    authority: Authority, above: Signed | None, now: datetime,
+) -> tuple[str, list[str]]:  # fmt: skip
+    """The revocation lists, where a want is for them."""
+    if not _of(wanted, "crl"):
+        return "", []
+    revoked = [certificates[want.name] for want in wanted if want.revoked]
+    return revocations.current(kept, revoked, authority, above or authority.root, now)
+
+
+def revoke(directory: Path, certificate: bytes) -> str:
+    """Revoke a certificate of a lab's authority; its serial number. The next `up` says so."""
+    with files.opened(directory, write=True) as kept:
+        return revocations.revoke(kept, certificate)
 
 
 def _below(lab: Lab) -> tuple[str, ...]:

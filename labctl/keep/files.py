@@ -23,6 +23,7 @@ AUTHORITY = "authority.json"
 LEAVES = "leaves.json"
 KEYS = "keys.json"
 SECRET = "secret.json"  # noqa: S105 (a file's name)
+REVOKED = "revoked.json"
 SERIAL = "serial.json"
 BOOK = "provider.json"  # there only where something was ordered
 CLASS = "class.json"  # of a class, in a folder of its own
@@ -39,6 +40,8 @@ WITHOUT: Mapping[str, str] = {
     KEYS: "restore it from a backup or remove it: `labctl up {lab}` makes new keys "
     "for DNSSEC, DKIM and SSH",
     SECRET: "restore it from a backup or remove it: `labctl up {lab}` makes new passwords",
+    REVOKED: "restore it from a backup or remove it: what was revoked is valid again, "
+    "and `labctl up {lab}` makes new lists",
     SERIAL: "remove this file: `labctl up {lab}` takes the time as the zones' serial",
 }
 WITHOUT_CLASS = (
@@ -114,7 +117,7 @@ def remove(directory: Path) -> tuple[str, ...]:
     if not directory.is_dir():
         return ()
     with locked(directory), explained(directory):
-        known = (BOOK, SERIAL, LEAVES, KEYS, SECRET, AUTHORITY)
+        known = (BOOK, SERIAL, REVOKED, LEAVES, KEYS, SECRET, AUTHORITY)
         gone = [name for name in known if _unlink(directory / name)]
         for name in known:
             _unlink(_temporary(directory / name))

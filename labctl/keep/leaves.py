@@ -46,6 +46,11 @@ def _reason(want: Want, record: LeafRecord | None, authority: Authority, now: da
         return "made again (other names)"
     if record["issuer"] != _issuer(want, authority):
         return "made again (another issuer)"
+    if (record.get("fault", ""), record.get("client", False)) != (want.fault, want.client):
+        return "made again (for another use)"
+    if want.fault in ("expired", "not-yet-valid"):
+        near = now.timestamp() + lifetime.RENEW_LEAF.total_seconds()
+        return "renewed (it would be valid soon)" if record["begin"] < near < record["end"] else ""
     limit = authority.intermediate["end"] if want.issuer == "ca" else None
     reason = due(record, now, lifetime.RENEW_LEAF, limit)
     return f"renewed ({reason})" if reason else ""
@@ -56,7 +61,8 @@ def _issuer(want: Want, authority: Authority) -> str:
 
 
 def _refuse_outside(want: Want, authority: Authority) -> None:
-    outside = [name for name in want.names if not authority.allowed.permits(name)]
+    permits = authority.allowed.permits_mail if want.client else authority.allowed.permits
+    outside = [name for name in want.names if not permits(name)]
     if want.issuer == "ca" and outside:
         raise LabctlError(
             f"certificate {want.name}: the lab's authority may not sign for {', '.join(outside)}",
@@ -68,19 +74,31 @@ def _make(wants: Iterable[Want], authority: Authority, now: datetime) -> dict[st
     from labctl.keep import making
 
     issuer = making.load(authority.intermediate)
-    return {
-        want.name: making.server(
-            want.names, now, None if want.issuer == "self" else issuer, _issuer(want, authority)
-        )
-        for want in wants
-    }
+
+    def made(want: Want) -> LeafRecord:
+        named = _issuer(want, authority)
+        if want.fault:
+            return making.faulty(want.fault, want.names, now, issuer, named, authority.allowed)
+        if want.client:
+            return making.person(want.names[0], now, issuer, named)
+        return making.server(want.names, now, None if want.issuer == "self" else issuer, named)
+
+    return {want.name: made(want) for want in wants}
 
 
 def _alive(records: Mapping[str, LeafRecord], now: datetime) -> dict[str, LeafRecord]:
     # Those of sites that are gone stay until they end: a site often comes back.
-    return {name: record for name, record in records.items() if record["end"] > now.timestamp()}
+    return {
+        name: record
+        for name, record in records.items()
+        if record["end"] > now.timestamp() or record.get("fault")
+    }
 
 
 def _leaf(record: LeafRecord, authority: Authority) -> Leaf:
-    above = "" if record["issuer"] == SELF else authority.intermediate["certificate"]
+    alone = record["issuer"] == SELF or record.get("fault") in (
+        "incomplete-chain",
+        "untrusted-root",
+    )
+    above = "" if alone else authority.intermediate["certificate"]
     return Leaf(chain=record["certificate"] + above, key=record["key"])

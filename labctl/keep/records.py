@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class Signed(TypedDict):
@@ -19,6 +19,19 @@ class LeafRecord(Signed):
 
     names: list[str]
     issuer: str
+    fault: NotRequired[str]
+    client: NotRequired[bool]
+
+
+class RevocationRecord(TypedDict):
+    """The revocation lists (PEM), what is in them by serial number, and whom they are of."""
+
+    revoked: dict[str, int]  # serial number in hexadecimal digits → when
+    asked: list[str]  # those that people have revoked
+    issuer: str
+    number: int
+    lists: str
+    end: int
 
 
 class AuthorityRecord(TypedDict):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
 
 from labctl import apache, inspecting, on_demand, webserver
 from labctl.kinds import Scope
@@ -21,12 +22,14 @@ from labctl.model import (
     Template,
     Tier,
     Want,
+    person_key,
 )
 from labctl.spec.fields import Choice, Doc
 
 IMPLIED = True
 SEVERAL = True
 TIER: Tier = "public"
+LISTS = "/etc/ssl/labctl/revocations.pem"
 _SERVERS: Mapping[Server, Any] = {"nginx": webserver, "apache": apache}
 _LAYOUT: Mapping[Server, tuple[str, str]] = {
     "nginx": ("/etc/nginx", "front/site.conf.j2"),
@@ -54,7 +57,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
         capabilities=server.CAPABILITIES,
         daemons=(server.DAEMON,),
         ports=_ports(sites),
-        wants=tuple(_certificate(site) for site in sites if site.tls != "none"),
+        wants=tuple(want for site in sites for want in _wants(site, scope.domain)),
         checks=tuple(check for site in sites for check in _checks(site))
         + tuple(_refusals(service, sites, scope)),
         limits=_limits(service, len(sites)),
@@ -86,15 +89,27 @@ def _memory(sites: int) -> int:
     return (128 + 64 * (1 + sites // 128)) * 2**20
 
 
-def _certificate(site: Site) -> Want:
-    return Want("certificate", site.certificate, site.names, "ca" if site.tls == "ca" else "self")
+def _wants(site: Site, domain: str) -> Iterable[Want]:
+    """The site's certificate; one for each person that it lets in, and the list of revoked ones."""
+    if site.tls != "none":
+        issuer: Literal["ca", "self"] = "ca" if site.tls == "ca" else "self"
+        yield Want("certificate", site.certificate, site.names, issuer)
+    for person in site.clients:
+        yield Want("certificate", person_key(person), (f"{person}@{domain}",), client=True)
+    if site.clients:
+        yield Want("crl", "revoked")
 
 
 def _checks(site: Site) -> Iterable[Check]:
     """What a client sees at the first page of a site, by HTTPS and by HTTP."""
-    if site.tls == "ca":
+    if site.clients:
+        url = site.url("https")
+        yield _check(site, "refuses who has no certificate", url, {"status": 400})
+        lets_in = _check(site, f"lets {site.clients[0]} in", url, {"status": _GOOD})
+        yield replace(lets_in, ask={"url": url, "person": site.clients[0]})
+    elif site.tls == "ca":
         yield _check(site, "answers by HTTPS", site.url("https"), {"status": _GOOD})
-    if site.tls == "self-signed":
+    if site.tls == "self-signed" and not site.clients:
         yield _check(
             site,
             "is refused by a client that trusts only the lab's CA",
@@ -172,7 +187,10 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The virtual hosts with their certificates, and the servers behind them."""
     write = _nginx if service.options.server == "nginx" else _apache
     yield from write(service, lab)
-    for site in (site for site in lab.sites if site.front == service.name):
+    sites = [site for site in lab.sites if site.front == service.name]
+    if any(site.clients for site in sites):
+        yield File(LISTS, kept.crl.encode(), source="labctl ca")
+    for site in sites:
         yield from _site(site, service, lab, kept)
 
 
@@ -274,6 +292,9 @@ def _names(site: Site, front: Service, lab: Lab) -> Mapping[str, Any]:
     addresses = _seen_from(front, service, lab)
     return {
         "site": site,
+        # who of a closed site's people asks is told to its service, and nobody else says it
+        "tells_who": any(one.clients for one in lab.sites_by_service.get(service.name, ())),
+        "client": f"client_of_{re.sub(r'[^a-z0-9]', '_', site.name)}",
         "address": lab.own_address_of(site),
         "localhost": lab.localhost,
         "https_port": webserver.https_port(lab.machines[front.machine], lab),

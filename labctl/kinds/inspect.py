@@ -100,7 +100,7 @@ def _daemon(service: Service) -> Daemon:
 
 def _checks(service: Service, scope: Scope) -> Iterable[Check]:
     """A request to each inspected site is seen on the inspector's own."""
-    own = next((site for site in scope.sites if site.tls == "ca"), None)
+    own = next((site for site in scope.sites if site.tls == "ca" and site.open), None)
     watched = [s for s in inspecting.inspected(scope.all_sites) if _answers(s)]
     for site in watched if own else ():
         assert own
@@ -117,8 +117,8 @@ def _checks(service: Service, scope: Scope) -> Iterable[Check]:
 
 
 def _answers(site: Site) -> bool:
-    """Whether a visitor can ask it, by TLS that the lab vouches for or plainly."""
-    return site.tls == "ca" or site.http == "serve"
+    """Whether any visitor can ask it, by TLS that the lab vouches for or plainly."""
+    return not site.clients and (site.tls == "ca" or site.http == "serve")
 
 
 def _url(site: Site) -> str:

@@ -105,7 +105,7 @@ def _checks(service: Service, scope: Scope) -> Iterable[Check]:
     """The opening handshake through every site, encrypted and plain where the site has both."""
     options: Options = service.options
     for site in scope.sites:
-        schemes = ["https"] if site.tls == "ca" else []
+        schemes = ["https"] if site.tls == "ca" and site.open else []
         schemes += ["http"] if site.http == "serve" and site.plain else []
         for scheme in schemes:
             url = site.url(scheme, options.path).replace("http", "ws", 1)

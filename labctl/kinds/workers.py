@@ -172,12 +172,12 @@ def command(options: Options, address: str, number: int) -> tuple[str, ...]:
 def _checks(service: Service, scope: Scope) -> Iterable[Check]:
     """A page that the handler does not know is told as such, whoever runs it."""
     for site in scope.sites:
-        if site.tls == "ca":
+        if site.tls == "ca" and site.open:
             yield Check(
                 name=f"{site.host} says 404 where its handler knows nothing",
                 service=service.name,
                 client="http",
-                ask={"url": f"https://{site.host}/no-such-page"},
+                ask={"url": site.url("https", "/no-such-page")},
                 expect={"status": 404},
                 hint=f"`labctl logs {service.machine}` shows what the server says",
             )

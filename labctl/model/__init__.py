@@ -7,13 +7,15 @@ places them, ``labctl.render`` turns them into files.
 from __future__ import annotations
 
 from labctl.model.classes import Group, Offer, Seat, local_domain
-from labctl.model.keeping import Kept, Key, Leaf, Want
+from labctl.model.keeping import Kept, Key, Leaf, Want, person_key
 from labctl.model.labs import Lab
 from labctl.model.machines import ExposedPort, Machine, Mount, Network, Port, Publishing, Volume
 from labctl.model.names import HOSTS, AddressOf, PublicKey, Record, party_domain
 from labctl.model.programs import Daemon, File, Probe, Template
 from labctl.model.services import Check, Expansion, Flow, Limits, Route, Service, Site
 from labctl.model.words import (
+    KEY_LOG,
+    Fault,
     Http,
     Isolation,
     Outgoing,
@@ -26,11 +28,13 @@ from labctl.model.words import (
 
 __all__ = [
     "HOSTS",
+    "KEY_LOG",
     "AddressOf",
     "Check",
     "Daemon",
     "Expansion",
     "ExposedPort",
+    "Fault",
     "File",
     "Flow",
     "Group",
@@ -65,4 +69,5 @@ __all__ = [
     "WantKind",
     "local_domain",
     "party_domain",
+    "person_key",
 ]

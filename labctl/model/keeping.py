@@ -6,21 +6,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from labctl.model.words import WantKind
+from labctl.model.words import Fault, WantKind
+
+
+def person_key(person: str) -> str:
+    """The name of a person's client certificate among the kept things."""
+    return f"person/{person}"
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
     """Something secret or long-lived that rendering needs as an input (``labctl.keep``).
 
-    ``name`` is unique in the lab; ``names`` are a certificate's host names, ``issuer`` who
-    signs it.
+    ``name`` is unique in the lab; ``names`` are a certificate's host names, or of a ``client``'s
+    the one mail address of a person; ``issuer`` who signs it. One with a ``fault`` is for clients
+    to refuse; one that is ``revoked`` stands in the list that a want of the kind ``crl`` is for.
     """
 
     kind: WantKind
     name: str
     names: tuple[str, ...] = ()
     issuer: Literal["ca", "self"] = "ca"
+    fault: Fault = ""
+    client: bool = False
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,8 @@ class Kept:
     """What a lab keeps over ``down``: certificates, keys, secrets, by the name of their want.
 
     ``root`` is the lab's root certificate in PEM. ``serial`` is the zones' SOA serial, larger
-    whenever a record of the lab has changed (RFC 1912 section 2.2).
+    whenever a record of the lab has changed (RFC 1912 section 2.2). ``crl`` are the revocation
+    lists of the intermediate and of the root in PEM, where one is wanted.
     """
 
     root: str
@@ -60,3 +70,4 @@ class Kept:
     keys: Mapping[str, Key] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     serial: int = 1
+    crl: str = ""

@@ -85,7 +85,8 @@ class Machine:
     processors that are short, against 1024 of any other, ``log`` the bytes of its log at most.
     One ``on_host`` has the host's network instead of addresses. ``hosts`` are names that it
     knows without asking its resolver, each with its address. ``further`` are more addresses on
-    its first network, by the site that each is for.
+    its first network, by the site that each is for. ``environment`` are variables of all programs
+    there.
     """
 
     name: str
@@ -115,6 +116,7 @@ class Machine:
     on_host: bool = False
     hosts: Mapping[str, str] = field(default_factory=dict)
     further: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:

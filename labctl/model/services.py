@@ -88,7 +88,8 @@ class Expansion:
     ``expose``). ``volumes`` are directories whose data outlives the machine. ``capabilities``
     are Linux capabilities without the ``CAP_`` prefix, ``sysctls`` settings of its machine's
     network (sysctl(8)). ``flows`` are connections that it opens to others; those of a front to
-    the services of its sites are known without.
+    the services of its sites are known without. ``environment`` is that of all programs on its
+    machine, also of those that people start there.
     """
 
     packages: frozenset[str] = frozenset()
@@ -107,6 +108,7 @@ class Expansion:
     published: bool = False
     sysctls: Mapping[str, str] = field(default_factory=dict)
     flows: tuple[Flow, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,8 @@ class Site:
     company's network. ``replicas`` servers are to answer it, where the platform has several.
     ``front`` is the service that owns its virtual host. The names of one that is another
     ``party``'s are below that one's domains (``labctl.model.names``). Where it is to ``inspect``,
-    its requests are recorded (``labctl.inspecting``).
+    its requests are recorded (``labctl.inspecting``). Where it has ``clients``, only these people
+    get in, by a certificate.
 
     Sites share their front's address and its ports 80 and 443: there the name decides. One with
     a ``port`` answers at that one only, one with an ``own_address`` at that one only, and both
@@ -152,6 +155,12 @@ class Site:
     own_address: bool = False
     party: str = ""
     inspect: bool = False
+    clients: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        """Whether whoever trusts the lab's authority, and shows nothing, gets in."""
+        return self.tls != "self-signed" and not self.clients
 
     @property
     def plain(self) -> int:

@@ -44,6 +44,39 @@ def self_signed(names: Sequence[str], key: EcKey, serial: int, now: datetime) ->
     return sign(draft, subject, key)
 
 
+def without_names(
+    host: str, public: PublicKey, serial: int, now: datetime, issuer: Issuer
+) -> bytes:
+    """A server certificate in PEM that has its host as common name alone, as before RFC 2818.
+
+    RFC 9525 section 2 has clients look at alternative names only, so they should refuse it.
+    """
+    subject = _subject(host)
+    begin, end = lifetime.validity(now, lifetime.LEAF, issuer.end)
+    *others, _ = _server((host,), public, subject)
+    extensions = (*others, (authority_key_id(issuer.key_id), False))
+    draft = Draft(subject, public, serial, begin, end, extensions)
+    return sign(draft, issuer.subject, issuer.key)
+
+
+def person(address: str, public: PublicKey, serial: int, now: datetime, issuer: Issuer) -> bytes:
+    """A client certificate in PEM for whoever has a mail address (RFC 5280 section 4.2.1.6).
+
+    Its common name is what stands before the @.
+    """
+    subject = name(address.partition("@")[0])
+    begin, end = lifetime.validity(now, lifetime.LEAF, issuer.end)
+    extensions: tuple[Extension, ...] = (
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (key_usage(sign=True), True),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False),
+        (x509.SubjectKeyIdentifier.from_public_key(public), False),
+        (x509.SubjectAlternativeName([x509.RFC822Name(address)]), False),
+        (authority_key_id(issuer.key_id), False),
+    )
+    return sign(Draft(subject, public, serial, begin, end, extensions), issuer.subject, issuer.key)
+
+
 def _subject(host: str) -> x509.Name:
     # Verifiers hold a common name against the DNS constraints, which no address satisfies.
     return name(host) if as_address(host) is None else x509.Name([])

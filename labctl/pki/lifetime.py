@@ -9,7 +9,10 @@ ROOT = timedelta(days=3650)
 INTERMEDIATE = timedelta(days=730)
 LEAF = timedelta(days=90)
 
+LIST = timedelta(days=60)
+
 RENEW_LEAF = timedelta(days=30)
+RENEW_LIST = timedelta(days=30)
 # Above a leaf's life, so that no leaf is cut short by its issuer.
 RENEW_INTERMEDIATE = LEAF + RENEW_LEAF
 

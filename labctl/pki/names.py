@@ -36,6 +36,11 @@ class Constraints:
             return False
         return any(host == domain or host.endswith(f".{domain}") for domain in self.dns)
 
+    def permits_mail(self, address: str) -> bool:
+        """Whether a certificate may carry a mail address: of one of these hosts, exactly."""
+        local, _, host = address.rpartition("@")
+        return bool(local) and address.isascii() and host.lower() in self.mail
+
     def excluded_addresses(self) -> tuple[str, ...]:
         """The address families of which no network is given."""
         given = {ipaddress.ip_network(network).version for network in self.addresses}

@@ -98,6 +98,7 @@ def machine(
         daemons=_once(d for one in (*expansions, *own) for d in one.daemons),
         wants=ssh.wants(name) if logs_in else (),
         sysctls={name: value for e in expansions for name, value in e.sysctls.items()},
+        environment={name: value for e in expansions for name, value in e.environment.items()},
         **more,
     )
 

@@ -120,6 +120,8 @@ def _special(machine: Machine) -> Iterable[tuple[str, Any]]:
         yield "cpu_shares", machine.weight
     if machine.hosts:
         yield "extra_hosts", [f"{name}:{address}" for name, address in machine.hosts.items()]
+    if machine.environment:
+        yield "environment", dict(machine.environment)
     if machine.visiting:
         yield "profiles", ["visitor"]
 

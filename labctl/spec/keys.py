@@ -90,6 +90,13 @@ class SiteKeys:
         Switch(),
         Doc("only for a company's own people: there on-premise, and only inside its network"),
     ] = False
+    clients: Annotated[
+        tuple[str, ...],
+        Many(Name()),
+        Doc(
+            "people who get a client certificate (on the client, in /root/tls); nobody else gets in"
+        ),
+    ] = ()
     config: Annotated[
         str,
         ContentFile(),

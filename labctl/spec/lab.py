@@ -262,6 +262,7 @@ class _Lab:
             own_address=keys.own_address,
             party=keys.party,
             inspect=keys.inspect,
+            clients=keys.clients,
         )
 
     def source(self, path: tuple[str | int, ...]) -> str:

@@ -52,6 +52,7 @@ class SiteSpec:
     own_address: bool = False
     party: str = ""
     inspect: bool = False
+    clients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,9 @@ MEANT = {
     "worker_rlimit_nofile_vs_connections": "the engine gives containers descriptors enough",
 }
 
+# What is there to be refused, and where.
+SHOWN = {"weak_ssl_tls": "gallery"}
+
 
 class Host:
     """A running container with the packages of one image."""
@@ -187,7 +190,8 @@ def test_gixy_finds_nothing_that_is_not_meant(
     for machine in lab.machines.values():
         if any(daemon.name == "nginx" for daemon in machine.daemons):
             dump = hosts["nginx"].ask(tree.machines[machine.name], question)
-            assert findings(dump) <= set(MEANT), machine.name
+            meant = set(MEANT) | {name for name, where in SHOWN.items() if where == machine.name}
+            assert findings(dump) <= meant, machine.name
 
 
 def findings(dump: str) -> set[str]:

@@ -31,7 +31,7 @@ def response(lab: OwnLab, host: str, path: str, *options: str) -> bytes:
 
 def test_nothing_is_bad_about_what_static_sites_send(stack: OwnLab) -> None:
     lab = stacks.placed(stack.folder.name)
-    for site in stacks.signed(stack.folder.name):
+    for site in stacks.readable(stack.folder.name):
         if lab.services[site.service].kind != "static":
             continue
         paths = ["/", *(f"/{path}" for path in sorted(lab.contents[site.service])), "/missing"]

@@ -45,7 +45,7 @@ class Reader:
 
     def pages(self) -> Iterator[tuple[str, Page]]:
         """Each page's address, and the page; it is closed afterwards."""
-        for site in stacks.signed(self.lab.folder.name):
+        for site in stacks.readable(self.lab.folder.name):
             origin = f"https://{stacks.host(site, self.lab)}:{self.lab.https}"
             waiting, seen = ["/"], {"/"}
             while waiting and len(seen) <= 4 * PAGES:
@@ -89,7 +89,7 @@ def test_pages_are_valid_accessible_small_and_ask_nobody_else(
         faults += [f"{url}: {fault}" for fault in (*tools.axe(page), *strangers(page, reader.lab))]
         width = page.run("document.documentElement.scrollWidth")
         faults += [f"{url}: {width} px wide"] if width > SMALL else []
-    assert bool(sources) is bool(stacks.signed(reader.lab.folder.name))
+    assert bool(sources) is bool(stacks.readable(reader.lab.folder.name))
     named = {path.name: url for url, path in sources.items()}
     for fault in tools.invalid_html(tuple(sources.values())):
         faults.append(f"{named.get(fault.partition(':')[0], '')}: {fault}")

@@ -70,7 +70,7 @@ def test_every_verb_and_long_option_is_in_every_script(shell: str) -> None:
         (("shell", "lab1", ""), ["of-lab1"]),
         (("logs", "-f", "hello", "of"), ["of-hello"]),
         (("exec", "--user", "root", "hello", ""), ["of-hello"]),
-        (("ca", ""), ["show", "export", "sign", "trust"]),
+        (("ca", ""), ["show", "export", "sign", "revoke", "trust"]),
         (("ca", "show", "h"), ["hello"]),
         (("lab", ""), ["exercises", "begin", "end", "test"]),
         (("lab", "test", "h"), ["hello"]),

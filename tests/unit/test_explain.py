@@ -36,6 +36,7 @@ sites:
   plain: {service: www, tls: none}
   own: {service: www, tls: self-signed}
   forms: forms
+  staff: {service: www, clients: ann}
 """
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -239,3 +240,9 @@ def test_the_syntax() -> None:
 def test_wrong_syntax_is_refused_in_words(wrong: str) -> None:
     with pytest.raises(SyntaxRefused, match="/n"):
         parse({"/n": wrong}, "/n")
+
+
+def test_who_has_to_show_a_certificate_is_told() -> None:
+    told = "only who shows a client certificate gets so far"
+    assert any(told in note for note in explained("https://staff.demo.test/").notes)
+    assert not any(told in note for note in explained("https://www.demo.test/").notes)

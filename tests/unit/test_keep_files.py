@@ -24,6 +24,7 @@ WANTS = (
     Want("certificate", "site/www", ("www.lab1.test",)),
     Want("ec-key", "dns/csk"),
     Want("password", "mail/alice"),
+    Want("crl", "revoked"),
 )
 
 

@@ -137,12 +137,12 @@ class Bench:
     def page(self) -> Site | None:
         """The site whose visitors are disturbed: the first with pages sent as they are."""
         found = (s for s in self.sites if self.lab.services[s.service].kind == "static")
-        return next((site for site in found if site.tls != "self-signed"), None)
+        return next((site for site in found if site.open), None)
 
     @property
     def sites(self) -> tuple[Site, ...]:
-        """The sites that a visitor on the Internet may ask for."""
-        return tuple(site for site in self.lab.sites if not site.inside)
+        """The sites that any visitor on the Internet may ask for."""
+        return tuple(s for s in self.lab.sites if not (s.inside or s.clients))
 
     @property
     def servers(self) -> tuple[Machine, ...]:

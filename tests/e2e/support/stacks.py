@@ -35,6 +35,11 @@ def signed(stack: str) -> tuple[Site, ...]:
     return tuple(site for site in placed(stack).sites if site.tls == "ca" and not site.inside)
 
 
+def readable(stack: str) -> tuple[Site, ...]:
+    """Those of them that show their pages to whoever asks."""
+    return tuple(site for site in signed(stack) if site.open)
+
+
 def host(site: Site, lab: OwnLab) -> str:
     """A site's name on the host, in a copy of its lab that has another name."""
     name = next(name for name in site.names if name.endswith(".localhost"))

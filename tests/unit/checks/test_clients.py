@@ -103,6 +103,35 @@ def test_http_asks_again_with_the_etag(site: str) -> None:
     assert client.ask({"url": f"{site}/", "conditional": True})["status"] == 304
 
 
+def test_http_shows_a_persons_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_PEOPLE", str(tmp_path))
+    root_key, key = keys.new_ec(), keys.new_ec()
+    allowed = names.for_lab("lab1.test", "lab1.localhost")
+    root = authority.root("lab1", allowed, root_key, serial_number(os.urandom(20)), NOW)
+    issuer = authority.load(root, keys.to_pem(root_key))
+    server = leaf.issue((HOST,), key, serial_number(os.urandom(20)), NOW, issuer)
+    alice = leaf.person(
+        "alice@lab1.test", key.public_key(), serial_number(os.urandom(20)), NOW, issuer
+    )
+    files = {"root": root, "server": server + keys.to_pem(key), "alice": alice}
+    for name, content in files.items():
+        (tmp_path / f"{name}.pem").write_bytes(content)
+    (tmp_path / "alice.key").write_bytes(keys.to_pem(key))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tmp_path / "root.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(tmp_path / "server.pem")
+    closed = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    closed.socket = context.wrap_socket(closed.socket, server_side=True)
+    with serving(closed) as port:
+        ask = {
+            "url": f"https://{HOST}:{port}/", "connect": "127.0.0.1",
+            "cacert": str(tmp_path / "root.pem"),
+        }  # fmt: skip
+        assert client.ask({**ask, "person": "alice"})["body"] == "hello"
+        assert client.ask(ask)["error"]
+        assert client.ask({**ask, "person": "bob"})["error"]
+
+
 def test_http_follows_redirects_only_when_told(site: str) -> None:
     assert client.ask({"url": f"{site}/there"})["status"] == 301
     followed = client.ask({"url": f"{site}/there", "follow": True})
