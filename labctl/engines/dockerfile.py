@@ -1,6 +1,7 @@
 """What images are made of, as text and archives: pure functions.
 
-An image is a set of Debian packages on a base that all share (DESIGN decision 2). Its tag is
+An image is a set of Debian packages on a base that all share (DESIGN decision 2), and what an
+application wants beside them: libraries that were fetched, or another image as its base. Its tag is
 the hash of everything that labctl decides about it; which mirror the packages come from, or
 whether the base came from a registry, does not enter, so a lab renders the same anywhere.
 """
@@ -15,6 +16,7 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from labctl.model import Extra
 from labctl.resources import machine_scripts
 from labctl.setup.apt_sources import Mirror
 
@@ -28,6 +30,8 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 BASE_PACKAGES = ("ca-certificates", "netbase", "s6")
 EXCLUDED = tuple(f"/usr/share/{name}/*" for name in ("doc", "info", "locale", "man"))
 INCLUDED = ("/usr/share/doc/*/copyright",)
+APPLICATION = "application"  # the script that starts what an image that is a root was made for
+NOTHING = Extra()
 DPKG_CONFIG = "etc/dpkg/dpkg.cfg.d/labctl"
 CLEAN = (
     "rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old"
@@ -71,6 +75,17 @@ TRIMS = (
             "/usr/lib/*/libgprofng*",
         ),
     ),
+    # A database compiles its queries to machine code with these 180 MB, if they are long enough.
+    Trim(
+        "postgresql-17",
+        frozenset({"clang", "llvm"}),
+        (
+            "/usr/lib/*/libLLVM*",
+            "/usr/lib/*/libz3.so*",
+            "/usr/lib/postgresql/*/lib/bitcode/*",
+            "/usr/lib/postgresql/*/lib/llvmjit*",
+        ),
+    ),
 )
 
 
@@ -101,6 +116,10 @@ BEFORE: Mapping[str, Mapping[str, bytes]] = {
     "openssh-server": {
         "etc/ssh/sshd_config.d/labctl.conf": b"# a machine brings its own key\nHostKey none\n"
     },
+    # a database server of a lab has its data where it outlives the machine, not in its image
+    "postgresql-17": {
+        "etc/postgresql-common/createcluster.d/labctl.conf": b"create_main_cluster = false\n"
+    },
     # users from a directory that a machine is given, for one whose /etc is read-only
     "libnss-extrausers": {
         "etc/nsswitch.conf": (
@@ -116,11 +135,19 @@ def base_reference(recipe: Recipe) -> str:
     return f"{BASE}:{_hash([base_dockerfile('', recipe), base_files(recipe)])}"
 
 
-def reference(packages: Iterable[str], recipe: Recipe) -> str:
-    """Name and tag of the image with these Debian packages."""
-    scripts = {name: hashlib.sha256(data).hexdigest() for name, data in recipe.scripts.items()}
-    text = machine_dockerfile(packages, recipe)
-    return f"{MACHINE}:{_hash([text, scripts, machine_files(packages, recipe)])}"
+def reference(packages: Iterable[str], recipe: Recipe, extra: Extra = NOTHING) -> str:
+    """Name and tag of the image with these Debian packages, and what it has beside them.
+
+    Of libraries only what pins them is known by then: it has their hashes.
+    """
+    text = machine_dockerfile(packages, recipe, extra)
+    parts: list[object] = [text, _hashes(recipe.scripts), machine_files(packages, recipe)]
+    pins = sorted([one.tool, one.path, _hashes(dict(one.files))] for one in extra.libraries)
+    return f"{MACHINE}:{_hash([*parts, *([pins] if pins else [])])}"
+
+
+def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
 
 def tag(image: str) -> str:
@@ -169,16 +196,17 @@ def base_dockerfile(root: str, recipe: Recipe) -> str:
     )
 
 
-def machine_dockerfile(packages: Iterable[str], recipe: Recipe) -> str:
-    """One machine: its Debian packages, then labctl's scripts, which change more often."""
+def machine_dockerfile(packages: Iterable[str], recipe: Recipe, extra: Extra = NOTHING) -> str:
+    """One machine: its Debian packages, then libraries and labctl's scripts, which change more."""
     chosen = sorted(set(packages))
     files = ["COPY files/ /"] if machine_files(chosen, recipe) else []
     install = [f"RUN {_install(chosen)}"] if chosen else []
     return "\n".join(
         [
-            f"FROM {base_reference(recipe)}",
+            *(_on(extra.root) if extra.root else [f"FROM {base_reference(recipe)}"]),
             *files,
             *install,
+            *(["COPY libraries/ /"] if extra.libraries else []),
             f"RUN {_layout()}",
             "COPY scripts/ /usr/lib/labctl/",
             "STOPSIGNAL SIGTERM",
@@ -186,6 +214,18 @@ def machine_dockerfile(packages: Iterable[str], recipe: Recipe) -> str:
             "",
         ]
     )
+
+
+def _on(root: str) -> list[str]:
+    """What makes a base of somebody else's image, where that is Debian's or made from it."""
+    return [
+        f"FROM {root}",
+        "USER root",
+        "WORKDIR /",
+        "HEALTHCHECK NONE",
+        "COPY base/ /",
+        f"RUN {_install(BASE_PACKAGES)}",
+    ]
 
 
 def _layout() -> str:
@@ -231,11 +271,27 @@ def base_context(root: str, recipe: Recipe, mirror: Mirror) -> bytes:
     return _archive(base_dockerfile(root, recipe), {"files": base_files(recipe) | apt})
 
 
-def machine_context(packages: Iterable[str], recipe: Recipe) -> bytes:
-    """What the engine builds a machine's image from, as a tar archive."""
+def machine_context(
+    packages: Iterable[str],
+    recipe: Recipe,
+    extra: Extra = NOTHING,
+    libraries: Mapping[str, bytes] | None = None,
+    application: bytes = b"",
+) -> bytes:
+    """What the engine builds a machine's image from, as a tar archive.
+
+    ``libraries`` are the files of ``extra``'s, by path; ``application`` starts what its root was
+    made for.
+    """
     chosen = frozenset(packages)
-    folders = {"files": machine_files(chosen, recipe), "scripts": dict(recipe.scripts)}
-    return _archive(machine_dockerfile(chosen, recipe), folders)
+    own = {APPLICATION: application} if application else {}
+    folders = {
+        "base": base_files(recipe) if extra.root else {},
+        "files": machine_files(chosen, recipe),
+        "libraries": dict(libraries or {}),
+        "scripts": {**recipe.scripts, **own},
+    }
+    return _archive(machine_dockerfile(chosen, recipe, extra), folders)
 
 
 def _archive(dockerfile: str, folders: Mapping[str, Mapping[str, bytes]]) -> bytes:

@@ -11,7 +11,7 @@ from labctl.model.keeping import Kept, Key, Leaf, Want
 from labctl.model.labs import Lab
 from labctl.model.machines import ExposedPort, Machine, Mount, Network, Port, Publishing, Volume
 from labctl.model.names import HOSTS, AddressOf, PublicKey, Record
-from labctl.model.programs import Daemon, File, Probe, Template
+from labctl.model.programs import Daemon, Extra, File, Libraries, Probe, Template
 from labctl.model.services import Check, Expansion, Flow, Limits, Route, Service, Site
 from labctl.model.words import Http, Isolation, Outgoing, PlatformName, Tier, Tls, WantKind
 
@@ -22,6 +22,7 @@ __all__ = [
     "Daemon",
     "Expansion",
     "ExposedPort",
+    "Extra",
     "File",
     "Flow",
     "Group",
@@ -31,6 +32,7 @@ __all__ = [
     "Key",
     "Lab",
     "Leaf",
+    "Libraries",
     "Limits",
     "Machine",
     "Mount",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from labctl.model.keeping import Want
-from labctl.model.programs import Daemon
+from labctl.model.programs import Daemon, Extra
 from labctl.model.services import Limits
 from labctl.model.words import Isolation
 
@@ -84,7 +84,8 @@ class Machine:
     ``visiting`` is there only while somebody asks it something. ``weight`` is its share of
     processors that are short, against 1024 of any other, ``log`` the bytes of its log at most.
     One ``on_host`` has the host's network instead of addresses. ``hosts`` are names that it
-    knows without asking its resolver, each with its address.
+    knows without asking its resolver, each with its address. ``extra`` is what its image has
+    beside its packages.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Machine:
     log: int = 20 * 2**20
     on_host: bool = False
     hosts: Mapping[str, str] = field(default_factory=dict)
+    extra: Extra = Extra()
 
     @property
     def address(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from labctl.model.keeping import Want
 from labctl.model.names import Record
-from labctl.model.programs import Daemon, Template
+from labctl.model.programs import Daemon, Extra, Template
 from labctl.model.words import Http, Tls
 
 
@@ -86,7 +86,8 @@ class Expansion:
     ``expose``). ``volumes`` are directories whose data outlives the machine. ``capabilities``
     are Linux capabilities without the ``CAP_`` prefix, ``sysctls`` settings of its machine's
     network (sysctl(8)). ``flows`` are connections that it opens to others; those of a front to
-    the services of its sites are known without.
+    the services of its sites are known without. ``extra`` is what its image has beside Debian
+    packages, ``database`` the service that keeps a database for it (``labctl.databases``).
     """
 
     packages: frozenset[str] = frozenset()
@@ -105,6 +106,8 @@ class Expansion:
     published: bool = False
     sysctls: Mapping[str, str] = field(default_factory=dict)
     flows: tuple[Flow, ...] = ()
+    extra: Extra = Extra()
+    database: str = ""
 
 
 @dataclass(frozen=True, slots=True)
