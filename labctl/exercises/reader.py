@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from labctl.errors import LabctlError
@@ -23,6 +24,7 @@ from labctl.spec.problems import InvalidLab, Mark, Problem, nearest, shown
 FOLDER = "exercises"
 FILE = "exercise.yml"
 LESSON = "README.md"
+_TRANSLATED = "README.[a-z][a-z].md"  # the lesson in another language, for people
 PHASES = ("setup", "solution", "cleanup")
 _NAME = r"[a-z0-9](?:[a-z0-9]|-(?=[a-z0-9]))*"
 _MAX_NAME = 60
@@ -158,7 +160,8 @@ class _Folder:
         """Complain of what is no part of an exercise: most likely a typing error."""
         known = (FILE, LESSON, *PHASES)
         for path in sorted(self.folder.iterdir()):
-            if path.name not in known and not path.name.startswith((".", "__")):
+            mine = path.name in known or fnmatchcase(path.name, _TRANSLATED)
+            if not mine and not path.name.startswith((".", "__")):
                 self.complain(Fault(shown(path.name), "is no part of an exercise",
                                     nearest(path.name, known)))  # fmt: skip
 
