@@ -142,11 +142,15 @@ def _addresses(client: Service, lab: Lab) -> list[str]:
 
 
 def verifier(password: str, name: str) -> str:
-    """What the server keeps of a password (SCRAM-SHA-256, RFC 5803), the same at every call.
+    """What the server keeps of a password, the same at every call.
 
-    The password cannot be had from it. The salt is made of both, so no two roles share one.
+    The salt is made of both, so no two roles share one.
     """
-    salt = hmac.digest(password.encode(), name.encode(), "sha256")[:16]
+    return scram(password, hmac.digest(password.encode(), name.encode(), "sha256")[:16])
+
+
+def scram(password: str, salt: bytes) -> str:
+    """A password's verifier (SCRAM-SHA-256, RFC 5803 and 7677): it proves one, and yields none."""
     salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, ROUNDS)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server = hmac.digest(salted, b"Server Key", "sha256")
