@@ -61,8 +61,7 @@ def beside(lock: str) -> str:
 
 def problems(options: Any, tool: Tool, scope: Scope) -> Iterable[Complaint]:
     """What is wrong with the keys that all applications have."""
-    yield from databases.problems(options.database, scope)
-    yield from databases.command_problems(options.prepare)
+    yield from databases.problems(options, scope)
     said = options.libraries
     if not said:
         return

@@ -10,18 +10,30 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from labctl.kinds import Complaint, Scope
 from labctl.model import File, Flow, Kept, Lab, Service, Want
 
 KIND = "postgresql"
 PORT = 5432
+VARIABLES = frozenset({
+    "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "DATABASE_URL", "SECRET_KEY",
+})  # fmt: skip
 
 
-def problems(server: str, scope: Scope) -> Iterable[Complaint]:
+def problems(options: Any, scope: Scope) -> Iterable[Complaint]:
+    """What is wrong with an application's ``database``, ``environment`` and ``prepare``."""
+    if options.database:
+        yield from _server_problems(options.database, scope)
+        for name in sorted(VARIABLES & set(options.environment)):
+            message = f"{name} is what labctl tells the application of its database"
+            yield Complaint(("environment", name), message, "leave it out")
+    yield from _command_problems(options.prepare)
+
+
+def _server_problems(server: str, scope: Scope) -> Iterable[Complaint]:
     """The service that is to keep the database is not there, or keeps none."""
-    if not server:
-        return
     fitting = [name for name, kind in scope.services.items() if kind == KIND]
     if server not in fitting:
         hint = f"the lab has {', '.join(fitting)}" if fitting else f"for example `{server}: {KIND}`"
@@ -110,7 +122,7 @@ def prepared(service: str, commands: Iterable[str]) -> tuple[tuple[str, ...], ..
     return tuple((runner(service), *shlex.split(command)) for command in commands)
 
 
-def command_problems(commands: Iterable[str]) -> Iterable[Complaint]:
+def _command_problems(commands: Iterable[str]) -> Iterable[Complaint]:
     """Commands that are no words, or whose quotation does not end."""
     for number, command in enumerate(commands):
         try:

@@ -63,8 +63,7 @@ class Options:
 
 def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
     """What else the application needs is missing."""
-    yield from databases.problems(options.database, scope)
-    yield from databases.command_problems(options.prepare)
+    yield from databases.problems(options, scope)
 
 
 def daemon(service: Service) -> str:

@@ -64,8 +64,7 @@ class Options:
 
 def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
     """There is nothing to run, or something else that the application needs is missing."""
-    yield from databases.problems(options.database, scope)
-    yield from databases.command_problems(options.prepare)
+    yield from databases.problems(options, scope)
     if FOLDER + FIRST not in scope.content:
         hint = "it answers whatever is no file beside it"
         yield Complaint(("content",), f"there is no file {FOLDER}{FIRST} in it", hint)

@@ -120,6 +120,7 @@ def _uwsgi(options: Options, address: str) -> tuple[str, ...]:
     return (
         "uwsgi",
         "--plugin=python3",
+        "--pythonpath=.",
         f"--http-socket={address}",
         f"--processes={options.workers}",
         f"--threads={options.threads}",

@@ -154,12 +154,12 @@ def test_daemons_take_every_valid_lab(
     accept(lab_from(strategies.as_yaml(document), folder), hosts, folder)
 
 
-@pytest.mark.parametrize("stack", ["hello", "lab1"])
+@pytest.mark.parametrize("stack", ["hello", "lab1", "web-dynamic"])
 def test_daemons_take_the_stacks(stack: str, hosts: dict[str, Host], folder: Path) -> None:
     accept(lab_at(STACKS / stack / "lab.yml"), hosts, folder)
 
 
-@pytest.mark.parametrize("stack", ["hello", "lab1"])
+@pytest.mark.parametrize("stack", ["hello", "lab1", "web-dynamic"])
 def test_gixy_finds_nothing_that_is_not_meant(
     stack: str, hosts: dict[str, Host], folder: Path
 ) -> None:

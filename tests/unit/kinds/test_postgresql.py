@@ -9,7 +9,8 @@ from labctl import databases
 from labctl.kinds import postgresql
 from labctl.model import Lab
 from labctl.render.tree import Tree
-from tests.support import lab_from, tree_of
+from labctl.work.session import wants
+from tests.support import kept_for, lab_from, tree_of
 
 TWO = """\
 lab: two
@@ -74,6 +75,12 @@ def test_no_password_is_on_the_servers_machine_nor_in_any_command() -> None:
     places = {p: e for p, e in tree.machines["shop"].items() if secret in e.content.decode()}
     assert {path.rpartition("/")[2] for path in places} == {"PGPASSWORD", "DATABASE_URL"}
     assert {(entry.mode, entry.owner) for entry in places.values()} == {(0o600, "root")}
+
+
+def test_what_an_application_is_told_is_what_it_may_not_be_told_otherwise() -> None:
+    placed = lab()
+    told = databases.variables(placed.services["shop"], placed, kept_for(wants(placed)))
+    assert set(told) == databases.VARIABLES
 
 
 def test_one_without_a_database_is_told_of_none() -> None:
