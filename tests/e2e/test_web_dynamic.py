@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,10 @@ def sql(lab: OwnLab, database: str, question: str) -> str:
     return lab.output("db", "db-sql", database, "-Atc", question).strip()
 
 
+def healthy(url: str, ca: Path) -> bool:
+    return curl(url, ca=ca).body == "ok\n"
+
+
 def machine(site: str) -> str:
     return MACHINES.get(site, site)
 
@@ -60,7 +65,7 @@ def test_each_is_the_same_application(lab: OwnLab, ca: Path, tmp_path: Path, sit
     story(
         visitor(lab, site, tmp_path / "one", ca),
         visitor(lab, site, tmp_path / "two", ca),
-        f"Ann {site}",
+        f"Ann-{site}",
     )
 
 
@@ -176,8 +181,7 @@ def test_without_its_database_a_site_says_so_and_comes_back(lab: OwnLab, ca: Pat
     finally:
         lab.output("db", "s6-svc", "-u", server)
     for site in SITES:
-        url = lab.url(site, "/health")
-        eventually(lambda url=url: curl(url, ca=ca).body == "ok\n")  # type: ignore[misc]
+        eventually(partial(healthy, lab.url(site, "/health"), ca))
 
 
 def test_data_outlives_machines(lab: OwnLab, ca: Path, tmp_path: Path) -> None:
