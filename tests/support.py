@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labctl.expand import expand
 from labctl.expanded import Expanded
-from labctl.model import Kept, Key, Lab, Leaf, PlatformName, Want
+from labctl.model import Kept, Key, Lab, Leaf, Machine, PlatformName, Want
 from labctl.picture.paper import placed
 from labctl.render import render
 from labctl.render.tree import Tree
@@ -42,9 +42,11 @@ def tree_of(lab: Lab) -> Tree:
     return render(lab, kept_for(wants(lab)), image, f"{STATE}/{lab.name}")
 
 
-def image(packages: frozenset[str]) -> str:
+def image(machine: Machine) -> str:
     """An image's name that says what is in it."""
-    return "lab/" + ("-".join(sorted(packages)) or "base")
+    extra = [one.path.rpartition("/")[2] + "-" + one.tool for one in machine.extra.libraries]
+    parts = [*sorted(machine.packages), *sorted(extra), *filter(None, [machine.extra.root])]
+    return "lab/" + ("-".join(parts) or "base")
 
 
 def kept_for(wanted: Iterable[Want]) -> Kept:

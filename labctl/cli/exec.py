@@ -35,5 +35,7 @@ def run(options: argparse.Namespace) -> int:
         rest, command = rest[:1], rest[1:]
     if not command:
         raise LabctlError("no command", "labctl exec [LAB] MACHINE -- COMMAND", status=2)
+    # a terminal would change what is written to a file: a backup, for example
+    at_terminal = sys.stdin.isatty() and sys.stdout.isatty()
     with common.on_machine(Engine(), lab, common.at_most_one(rest)) as container:
-        return attach(container, command, options.user, terminal=sys.stdin.isatty())
+        return attach(container, command, options.user, terminal=at_terminal)

@@ -1,6 +1,7 @@
 """What images are made of, as text and archives: pure functions.
 
-An image is a set of Debian packages on a base that all share (DESIGN decision 2). Its tag is
+An image is a set of Debian packages on a base that all share (DESIGN decision 2), and what an
+application wants beside them: libraries that were fetched, or another image as its base. Its tag is
 the hash of everything that labctl decides about it; which mirror the packages come from, or
 whether the base came from a registry, does not enter, so a lab renders the same anywhere.
 """
@@ -15,6 +16,8 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from labctl.engines.tailoring import BEFORE, TRIMS
+from labctl.model import Extra
 from labctl.resources import machine_scripts
 from labctl.setup.apt_sources import Mirror
 
@@ -28,6 +31,8 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 BASE_PACKAGES = ("ca-certificates", "netbase", "s6")
 EXCLUDED = tuple(f"/usr/share/{name}/*" for name in ("doc", "info", "locale", "man"))
 INCLUDED = ("/usr/share/doc/*/copyright",)
+APPLICATION = "application"  # the script that starts what an image that is a root was made for
+NOTHING = Extra()
 DPKG_CONFIG = "etc/dpkg/dpkg.cfg.d/labctl"
 CLEAN = (
     "rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old"
@@ -41,37 +46,6 @@ class Recipe:
 
     scripts: Mapping[str, bytes]
     suite: str = SUITE
-
-
-@dataclass(frozen=True)
-class Trim:
-    """Files of a package that a lab does without, unless one of ``unless`` is there too."""
-
-    package: str
-    unless: frozenset[str]
-    excluded: tuple[str, ...]
-
-
-# A C++ compiler has 145 MB that compiling a program does not touch: the C compiler proper,
-# link-time optimisation, the sanitizers, the profiler.
-TRIMS = (
-    Trim(
-        "g++",
-        frozenset({"gcc", "build-essential", "cpp"}),
-        (
-            "/usr/bin/*lto-dump*",
-            "/usr/libexec/gcc/*/cc1",
-            "/usr/libexec/gcc/*/lto1",
-            *(f"/usr/lib/*/lib{n}.*" for n in ("asan", "hwasan", "lsan", "tsan", "ubsan")),
-            *(f"/usr/lib/gcc/*/lib{n}*" for n in ("asan", "hwasan", "lsan", "tsan", "ubsan")),
-            "/usr/bin/gp-*",
-            "/usr/bin/*-linux-gnu-gp-*",
-            "/usr/bin/*gprofng*",
-            "/usr/lib/*/gprofng/*",
-            "/usr/lib/*/libgprofng*",
-        ),
-    ),
-)
 
 
 # A machine may have a read-only root, and volumes at /etc and /var alone. So what people and labs
@@ -95,32 +69,24 @@ def as_written(path: str) -> str:
     return path
 
 
-# What must be there before a package is installed: sshd's makes keys for the host, which all
-# machines of an image would share, unless it is told that they are elsewhere.
-BEFORE: Mapping[str, Mapping[str, bytes]] = {
-    "openssh-server": {
-        "etc/ssh/sshd_config.d/labctl.conf": b"# a machine brings its own key\nHostKey none\n"
-    },
-    # users from a directory that a machine is given, for one whose /etc is read-only
-    "libnss-extrausers": {
-        "etc/nsswitch.conf": (
-            b"passwd: files extrausers\ngroup: files extrausers\nshadow: files\n"
-            b"hosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n"
-        )
-    },
-}
-
-
 def base_reference(recipe: Recipe) -> str:
     """The base image's name and tag."""
     return f"{BASE}:{_hash([base_dockerfile('', recipe), base_files(recipe)])}"
 
 
-def reference(packages: Iterable[str], recipe: Recipe) -> str:
-    """Name and tag of the image with these Debian packages."""
-    scripts = {name: hashlib.sha256(data).hexdigest() for name, data in recipe.scripts.items()}
-    text = machine_dockerfile(packages, recipe)
-    return f"{MACHINE}:{_hash([text, scripts, machine_files(packages, recipe)])}"
+def reference(packages: Iterable[str], recipe: Recipe, extra: Extra = NOTHING) -> str:
+    """Name and tag of the image with these Debian packages, and what it has beside them.
+
+    Of libraries only what pins them is known by then: it has their hashes.
+    """
+    text = machine_dockerfile(packages, recipe, extra)
+    parts: list[object] = [text, _hashes(recipe.scripts), machine_files(packages, recipe)]
+    pins = sorted([one.tool, one.path, _hashes(dict(one.files))] for one in extra.libraries)
+    return f"{MACHINE}:{_hash([*parts, *([pins] if pins else [])])}"
+
+
+def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
 
 def tag(image: str) -> str:
@@ -169,16 +135,17 @@ def base_dockerfile(root: str, recipe: Recipe) -> str:
     )
 
 
-def machine_dockerfile(packages: Iterable[str], recipe: Recipe) -> str:
-    """One machine: its Debian packages, then labctl's scripts, which change more often."""
+def machine_dockerfile(packages: Iterable[str], recipe: Recipe, extra: Extra = NOTHING) -> str:
+    """One machine: its Debian packages, then libraries and labctl's scripts, which change more."""
     chosen = sorted(set(packages))
     files = ["COPY files/ /"] if machine_files(chosen, recipe) else []
     install = [f"RUN {_install(chosen)}"] if chosen else []
     return "\n".join(
         [
-            f"FROM {base_reference(recipe)}",
+            *(_on(extra.root) if extra.root else [f"FROM {base_reference(recipe)}"]),
             *files,
             *install,
+            *(["COPY libraries/ /"] if extra.libraries else []),
             f"RUN {_layout()}",
             "COPY scripts/ /usr/lib/labctl/",
             "STOPSIGNAL SIGTERM",
@@ -186,6 +153,18 @@ def machine_dockerfile(packages: Iterable[str], recipe: Recipe) -> str:
             "",
         ]
     )
+
+
+def _on(root: str) -> list[str]:
+    """What makes a base of somebody else's image, where that is Debian's or made from it."""
+    return [
+        f"FROM {root}",
+        "USER root",
+        "WORKDIR /",
+        "HEALTHCHECK NONE",
+        "COPY base/ /",
+        f"RUN {_install(BASE_PACKAGES)}",
+    ]
 
 
 def _layout() -> str:
@@ -231,11 +210,27 @@ def base_context(root: str, recipe: Recipe, mirror: Mirror) -> bytes:
     return _archive(base_dockerfile(root, recipe), {"files": base_files(recipe) | apt})
 
 
-def machine_context(packages: Iterable[str], recipe: Recipe) -> bytes:
-    """What the engine builds a machine's image from, as a tar archive."""
+def machine_context(
+    packages: Iterable[str],
+    recipe: Recipe,
+    extra: Extra = NOTHING,
+    libraries: Mapping[str, bytes] | None = None,
+    application: bytes = b"",
+) -> bytes:
+    """What the engine builds a machine's image from, as a tar archive.
+
+    ``libraries`` are the files of ``extra``'s, by path; ``application`` starts what its root was
+    made for.
+    """
     chosen = frozenset(packages)
-    folders = {"files": machine_files(chosen, recipe), "scripts": dict(recipe.scripts)}
-    return _archive(machine_dockerfile(chosen, recipe), folders)
+    own = {APPLICATION: application} if application else {}
+    folders = {
+        "base": base_files(recipe) if extra.root else {},
+        "files": machine_files(chosen, recipe),
+        "libraries": dict(libraries or {}),
+        "scripts": {**recipe.scripts, **own},
+    }
+    return _archive(machine_dockerfile(chosen, recipe, extra), folders)
 
 
 def _archive(dockerfile: str, folders: Mapping[str, Mapping[str, bytes]]) -> bytes:

@@ -15,6 +15,7 @@ from labctl.engines.dockerfile import (
     BASE,
     HASH_LABEL,
     MACHINE,
+    NOTHING,
     PACKAGES_LABEL,
     Recipe,
     base_context,
@@ -29,7 +30,7 @@ from labctl.setup.apt_sources import MIRROR_VARIABLE
 if TYPE_CHECKING:
     import docker
 
-    from labctl.model import Machine
+    from labctl.model import Extra, Machine
 
 WORKERS = 2
 _NO_PACKAGE = re.compile(r"E: (?:Unable to locate package|Package '?)\s*(?P<name>[a-z0-9.+-]+)")
@@ -66,7 +67,12 @@ Report = Callable[[Progress], None]
 
 def needed(machines: Iterable[Machine], recipe: Recipe) -> dict[str, frozenset[str]]:
     """The images that machines run from, each once: reference and its packages."""
-    return {reference(m.packages, recipe): frozenset(m.packages) for m in machines}
+    return {reference(m.packages, recipe, m.extra): frozenset(m.packages) for m in machines}
+
+
+def extras(machines: Iterable[Machine], recipe: Recipe) -> dict[str, Extra]:
+    """What the images of machines have beside packages, by reference."""
+    return {reference(m.packages, recipe, m.extra): m.extra for m in machines}
 
 
 def missing(
@@ -84,11 +90,14 @@ def build(
     report: Report,
     *,
     refresh: bool = False,
+    extras: Mapping[str, Extra] | None = None,
 ) -> None:
     """Build what the engine lacks, two at a time; with ``refresh`` all, with today's packages.
 
-    Raises `BuildFailed`, `BootstrapFailed` or `NoMirror`; what is built by then stays.
+    ``extras`` are what images have beside their packages, by reference. Raises `BuildFailed`,
+    `BootstrapFailed`, `NoMirror`, `FetchFailed` or `NoImage`; what is built by then stays.
     """
+    beside = extras or {}
     absent = dict(wanted) if refresh else missing(client, wanted)
     for image, packages in wanted.items():
         if image not in absent:
@@ -98,7 +107,16 @@ def build(
     build_base(client, recipe, report, refresh=refresh)
     with ThreadPoolExecutor(WORKERS) as pool:
         jobs = [
-            pool.submit(_build_machine, client, image, packages, recipe, report, refresh)
+            pool.submit(
+                _build_machine,
+                client,
+                image,
+                packages,
+                recipe,
+                report,
+                refresh,
+                beside.get(image, NOTHING),
+            )
             for image, packages in absent.items()
         ]
     for job in jobs:
@@ -130,8 +148,21 @@ def _build_machine(
     recipe: Recipe,
     report: Report,
     refresh: bool,
+    extra: Extra,
 ) -> None:
-    _build(client, image, packages, machine_context(packages, recipe), report, refresh)
+    parts = _parts(client, extra, refresh) if extra != NOTHING else ({}, b"")
+    context = machine_context(packages, recipe, extra, *parts)
+    _build(client, image, packages, context, report, refresh)
+
+
+def _parts(
+    client: docker.DockerClient, extra: Extra, refresh: bool
+) -> tuple[Mapping[str, bytes], bytes]:
+    """What an image has beside Debian packages, fetched: files of libraries, and what starts it."""
+    from labctl.engines import foreign, libraries
+
+    started = foreign.application(client, extra.root, refresh=refresh) if extra.root else b""
+    return libraries.files(extra.libraries), started
 
 
 def _build(

@@ -28,6 +28,7 @@ def judge(case: Case) -> tuple[ExposedPort, ...]:
     _names_used_once(case)
     _ports_used_once(case)
     _one_kind_each(case)
+    _one_root_each(case)
     at_fronts.judge(case)
     _placeable(case)
     _asked(case)
@@ -133,6 +134,21 @@ def _one_kind_each(case: Case) -> None:
         if not same and kind in case.services:
             message = f"the name '{kind}' is taken by the lab's own {kind}"
             case.here.complain_of_key(("services", kind), message, "give this service another name")
+
+
+def _one_root_each(case: Case) -> None:
+    """A machine that stands on somebody's image runs what that was made for, and nothing else."""
+    for service in case.services.values():
+        root = service.expansion.extra.root
+        beside = [
+            other.name
+            for other in case.services.values()
+            if other.machine == service.machine and other is not service
+        ]
+        if root and beside:
+            message = f"'{service.name}' is made of the image {root}, and its machine also runs "
+            hint = "give it a machine of its own (`platforms:` says which on bare metal)"
+            case.here.complain_of_key(("services", service.name), message + ", ".join(beside), hint)
 
 
 def _placeable(case: Case) -> None:

@@ -11,7 +11,7 @@ from labctl.model.keeping import Kept, Key, Leaf, Want, person_key
 from labctl.model.labs import Lab
 from labctl.model.machines import ExposedPort, Machine, Mount, Network, Port, Publishing, Volume
 from labctl.model.names import HOSTS, AddressOf, PublicKey, Record, party_domain
-from labctl.model.programs import Daemon, File, Probe, Template
+from labctl.model.programs import Daemon, Extra, File, Libraries, Probe, Template
 from labctl.model.services import Check, Expansion, Flow, Limits, Route, Service, Site
 from labctl.model.words import (
     KEY_LOG,
@@ -34,6 +34,7 @@ __all__ = [
     "Daemon",
     "Expansion",
     "ExposedPort",
+    "Extra",
     "Fault",
     "File",
     "Flow",
@@ -44,6 +45,7 @@ __all__ = [
     "Key",
     "Lab",
     "Leaf",
+    "Libraries",
     "Limits",
     "Machine",
     "Mount",

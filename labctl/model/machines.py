@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from labctl.model.keeping import Want
-from labctl.model.programs import Daemon
+from labctl.model.programs import Daemon, Extra
 from labctl.model.services import Limits
 from labctl.model.words import Isolation
 
@@ -86,7 +86,7 @@ class Machine:
     One ``on_host`` has the host's network instead of addresses. ``hosts`` are names that it
     knows without asking its resolver, each with its address. ``further`` are more addresses on
     its first network, by the site that each is for. ``environment`` are variables of all programs
-    there.
+    there, ``extra`` is what its image has beside its packages.
     """
 
     name: str
@@ -117,6 +117,7 @@ class Machine:
     hosts: Mapping[str, str] = field(default_factory=dict)
     further: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    extra: Extra = Extra()
 
     @property
     def address(self) -> str:

@@ -41,9 +41,33 @@ class Daemon:
     restarts: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     directory: str = "/"
-    stop_signal: Literal["TERM", "QUIT", "KILL"] = "TERM"
+    stop_signal: Literal["TERM", "INT", "QUIT", "KILL"] = "TERM"
     ready: Probe | None = None
     on_demand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Libraries:
+    """Libraries of one application that are not Debian's: fetched on the host, never by a machine.
+
+    ``tool`` fetches them, ``files`` pin them by name and content: each library with its version
+    and its hash. ``path`` is the directory of the machine's image where they are.
+    """
+
+    tool: Literal["pip", "npm"]
+    path: str
+    files: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What an image has beside Debian packages.
+
+    ``root`` is a container image that takes the place of labctl's base.
+    """
+
+    libraries: frozenset[Libraries] = frozenset()
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from labctl.model.keeping import Want
 from labctl.model.names import Record
-from labctl.model.programs import Daemon, Template
+from labctl.model.programs import Daemon, Extra, Template
 from labctl.model.words import Http, Server, Tls
 
 
@@ -89,7 +89,8 @@ class Expansion:
     are Linux capabilities without the ``CAP_`` prefix, ``sysctls`` settings of its machine's
     network (sysctl(8)). ``flows`` are connections that it opens to others; those of a front to
     the services of its sites are known without. ``environment`` is that of all programs on its
-    machine, also of those that people start there.
+    machine, also of those that people start there. ``extra`` is what its image has beside Debian
+    packages, ``database`` the service that keeps a database for it (``labctl.databases``).
     """
 
     packages: frozenset[str] = frozenset()
@@ -109,6 +110,8 @@ class Expansion:
     sysctls: Mapping[str, str] = field(default_factory=dict)
     flows: tuple[Flow, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    extra: Extra = Extra()
+    database: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from labctl.model import (
     HOSTS,
     Daemon,
     Expansion,
+    Extra,
     Lab,
     Limits,
     Machine,
@@ -88,6 +89,7 @@ def machine(
         name=name,
         services=tuple(service.name for service in services),
         packages=_union(one.packages for one in (*expansions, *own)),
+        extra=_extra([one.extra for one in expansions]),
         capabilities=_union(one.capabilities for one in (*expansions, *own)),
         addresses=addresses,
         host_name=named[0] if named else f"{name}.{HOSTS}.{domain}",
@@ -218,6 +220,12 @@ def _volumes(service: Service) -> Iterable[Volume]:
 
 def _union(sets: Iterable[frozenset[str]]) -> frozenset[str]:
     return frozenset().union(*sets)
+
+
+def _extra(extras: Sequence[Extra]) -> Extra:
+    """What all of them want of one image, of which at most one has a root (``expand.judge``)."""
+    libraries = frozenset(one for extra in extras for one in extra.libraries)
+    return Extra(libraries, next((extra.root for extra in extras if extra.root), ""))
 
 
 def _limits(limits: list[Limits], disk: int) -> Limits:

@@ -16,7 +16,7 @@ DAEMONS = "/etc/labctl/daemons"
 def render(lab: Lab, kept: Kept, images: compose.Images, state: str) -> Tree:
     """All files of a lab.
 
-    ``images`` maps a machine's packages to its image, ``state`` is the directory on the host
+    ``images`` names each machine's image, ``state`` is the directory on the host
     that holds each machine's archive.
     """
     machines = {name: machine_files(machine, lab, kept) for name, machine in lab.machines.items()}

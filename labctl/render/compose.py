@@ -13,7 +13,7 @@ from typing import Any
 
 from labctl.model import Isolation, Lab, Limits, Machine, Network, Port, Volume
 
-Images = Callable[[frozenset[str]], str]
+Images = Callable[[Machine], str]
 LABEL = "hosting-labctl"
 LIMITS = f"{LABEL}.limits"
 USUAL_WEIGHT = 1024  # of processors that are short: the engine's own
@@ -79,7 +79,7 @@ def limits_from(text: str) -> Limits | None:
 def _service(machine: Machine, lab: Lab, images: Images, state: str) -> dict[str, Any]:
     limits = machine.limits
     definition: dict[str, Any] = {
-        "image": machine.image or images(machine.packages),
+        "image": machine.image or images(machine),
         "pull_policy": "never",
         "hostname": machine.host_name,
         "cap_drop": ["ALL"],

@@ -123,7 +123,7 @@ def wanted(session: Session, sandboxes: int) -> Wanted:
     """What so many sandboxes like this one need of the host."""
     mine = [machine for machine in session.lab.machines.values() if not machine.visiting]
     recipe, there = own_recipe(), api.image_references()
-    images = {reference(m.packages, recipe) for m in session.lab.machines.values()}
+    images = {reference(m.packages, recipe, m.extra) for m in session.lab.machines.values()}
     return Wanted(
         sandboxes,
         len(mine),

@@ -151,7 +151,9 @@ def build_images(session: Rendered, engine: Engine, report: Report) -> None:
     recipe = own_recipe()
     machines: dict[str, list[str]] = {}
     for machine in session.lab.machines.values():
-        machines.setdefault(reference(machine.packages, recipe), []).append(machine.name)
+        machines.setdefault(reference(machine.packages, recipe, machine.extra), []).append(
+            machine.name
+        )
     if machines.keys() <= api.image_references():
         return
     from labctl.engines import images
@@ -161,8 +163,9 @@ def build_images(session: Rendered, engine: Engine, report: Report) -> None:
             who = ", ".join(machines.get(progress.image, ["base"]))
             report(who, f"image {progress.state} {progress.detail}".rstrip())
 
-    wanted = images.needed(session.lab.machines.values(), recipe)
-    images.build(engine.client, wanted, recipe, tell)
+    them = tuple(session.lab.machines.values())
+    extras = images.extras(them, recipe)
+    images.build(engine.client, images.needed(them, recipe), recipe, tell, extras=extras)
 
 
 def start(session: Rendered, changes: Iterable[Change]) -> None:

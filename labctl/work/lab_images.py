@@ -8,9 +8,9 @@ from pathlib import Path
 
 from labctl import resources
 from labctl.engines import archive, connect, images
-from labctl.engines.dockerfile import Recipe, base_reference, own_recipe, reference
+from labctl.engines.dockerfile import NOTHING, Recipe, base_reference, own_recipe, reference
 from labctl.engines.helper import TOOLS
-from labctl.model import Lab, PlatformName
+from labctl.model import Extra, Lab, PlatformName
 from labctl.spec.problems import InvalidLab
 from labctl.work.session import LAB_FILE, Choices, Session
 
@@ -20,10 +20,11 @@ BASE = "base"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One image that labs need: its packages, and who runs it (``lab/machine``)."""
+    """One image that labs need: what is in it, and who runs it (``lab/machine``)."""
 
     packages: frozenset[str]
     machines: tuple[str, ...]
+    extra: Extra = field(default=NOTHING)
 
     @property
     def title(self) -> str:
@@ -62,19 +63,19 @@ def wanted(
 
 
 def _add(found: dict[str, Wanted], session: Session, recipe: Recipe) -> None:
-    for who, packages in users(session.lab):
-        name = reference(packages, recipe)
+    for who, packages, extra in users(session.lab):
+        name = reference(packages, recipe, extra)
         others = found[name].machines if name in found else ()
         machines = dict.fromkeys((*others, f"{session.name}/{who}"))
-        found[name] = Wanted(packages, tuple(machines))
+        found[name] = Wanted(packages, tuple(machines), extra)
 
 
-def users(lab: Lab) -> Iterator[tuple[str, frozenset[str]]]:
-    """Who runs an image with which packages: machines, and what bounds them on their host."""
+def users(lab: Lab) -> Iterator[tuple[str, frozenset[str], Extra]]:
+    """Who runs an image with what in it: machines, and what bounds them on their host."""
     for machine in lab.machines.values():
-        yield machine.name, machine.packages
+        yield machine.name, machine.packages, machine.extra
     if any(one.limits.disk or one.limits.bandwidth for one in lab.machines.values()):
-        yield "limits", TOOLS
+        yield "limits", TOOLS, NOTHING
 
 
 def build(
@@ -97,7 +98,8 @@ def build(
         report(who, f"{progress.state} {progress.detail}".rstrip())
 
     packages = {name: image.packages for name, image in needed.items()}
-    images.build(connect(), packages, recipe, tell, refresh=refresh)
+    extras = {name: image.extra for name, image in needed.items()}
+    images.build(connect(), packages, recipe, tell, refresh=refresh, extras=extras)
     return needed
 
 

@@ -111,7 +111,7 @@ def _disks(lab: str, machines: Iterable[Machine]) -> list[Disk]:
 
 
 def _seed(machine: Machine, volume: Volume) -> Seed:
-    image = machine.image or reference(machine.packages, own_recipe())
+    image = machine.image or reference(machine.packages, own_recipe(), machine.extra)
     return Seed(seeds.identity(image), volume.path, volume.size)
 
 

@@ -66,8 +66,8 @@ class Rendered:
 
 
 def _images() -> Images:
-    """The image of each set of packages."""
+    """The image of each machine."""
     from labctl.engines import dockerfile
 
     recipe = dockerfile.own_recipe()
-    return lambda packages: dockerfile.reference(packages, recipe)
+    return lambda machine: dockerfile.reference(machine.packages, recipe, machine.extra)

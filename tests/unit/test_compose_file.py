@@ -26,7 +26,7 @@ def document(lab: Lab) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(scope="module", params=["hello", "lab1"])
+@pytest.fixture(scope="module", params=["hello", "lab1", "web-dynamic"])
 def lab(request: pytest.FixtureRequest) -> Lab:
     return lab_at(STACKS / request.param / "lab.yml")
 

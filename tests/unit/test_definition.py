@@ -28,7 +28,7 @@ def lab() -> Lab:
 def test_what_a_machine_is(lab: Lab) -> None:
     body = definition.wanted(document(lab), "one", "client")
     machine = lab.machines["client"]
-    assert body["Image"] == image(machine.packages)
+    assert body["Image"] == image(machine)
     assert body["Labels"]["hosting-labctl.machine"] == "client"
     assert body["Labels"]["com.docker.compose.project"] == "labctl-one"
     host = body["HostConfig"]

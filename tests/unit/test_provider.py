@@ -55,9 +55,11 @@ def test_an_order_holds_until_the_lab_file_says_otherwise(folder: Path) -> None:
 
 
 def test_disks_and_bandwidth_need_an_image_of_their_own(folder: Path) -> None:
-    assert dict(lab_images.users(placed(folder, Book())))["limits"] == TOOLS
+    assert {who: what for who, what, _ in lab_images.users(placed(folder, Book()))}[
+        "limits"
+    ] == TOOLS
     plain = placed(folder, Book(), "lab: x\nservices:\n  app: wsgi\n")
-    assert "limits" not in dict(lab_images.users(plain))
+    assert "limits" not in {who for who, _, _ in lab_images.users(plain)}
 
 
 def test_an_order_of_what_the_lab_file_says_is_none(folder: Path) -> None:

@@ -29,7 +29,7 @@ def block(language: str) -> str:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with the content of the example's lab, while its kind can be found."""
     (tmp_path / "kinds").mkdir()
-    (tmp_path / "kinds" / "php.py").write_text(block("python"))
+    (tmp_path / "kinds" / "phpdev.py").write_text(block("python"))
     (tmp_path / "shop").mkdir()
     (tmp_path / "shop" / "index.php").write_text("<?php echo 1;")
     monkeypatch.setattr(kinds, "__path__", [*kinds.__path__, str(tmp_path / "kinds")])
@@ -48,13 +48,13 @@ def placed(folder: Path) -> Lab:
 def test_the_example_expands_and_renders(folder: Path) -> None:
     lab = placed(folder)
     service = lab.services["shop"]
-    found = {f.path: f for f in kinds.load("php").files(service, lab, Kept(""))}
+    found = {f.path: f for f in kinds.load("phpdev").files(service, lab, Kept(""))}
     assert set(found) == {"/etc/php/lab.ini", "/srv/shop/index.php"}
     template = found["/etc/php/lab.ini"].content
     assert isinstance(template, Template)
     text = templates.environment().from_string(block("jinja")).render(**template.context)
     assert "upload_max_filesize = 2M" in text
-    assert kinds.summary("php") == "Pages in PHP, run by PHP's built-in web server."
+    assert kinds.summary("phpdev") == "Pages in PHP, run by PHP's built-in web server."
 
 
 def test_what_it_complains_of_has_its_place(folder: Path) -> None:

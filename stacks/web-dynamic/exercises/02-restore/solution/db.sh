@@ -1,0 +1,1 @@
+db-restore uwsgi /var/opt/db/backups/uwsgi-last-night.dump
