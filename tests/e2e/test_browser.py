@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.support.chromium import Chromium, Page
-from tests.e2e.support.home import Home, run
 from tests.e2e.support.impostor import impostor
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.wait import eventually
@@ -24,10 +23,7 @@ RESOLVE = "--host-resolver-rules=MAP *.example.com 127.0.0.1, MAP impostor.* 127
 @pytest.fixture(scope="module")
 def trusting(lab1: OwnLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     """A browser whose user has said ``labctl ca trust``."""
-    home = tmp_path_factory.mktemp("trusting")
-    words = Home.command("ca", "trust", "--store", "nss", lab1.name)
-    ran = run(words, env={**lab1.home.environment, "HOME": str(home)})
-    assert ran.status == 0, ran.said
+    home = lab1.trusted_in(tmp_path_factory.mktemp("trusting"))
     with Chromium(home, home / "profile", RESOLVE) as browser:
         yield browser
 

@@ -16,7 +16,7 @@ import pytest
 from tests.e2e.conftest import Labs
 from tests.e2e.support.chromium import Chromium, Page
 from tests.e2e.support.curl import curl
-from tests.e2e.support.home import ROOT, Home, run
+from tests.e2e.support.home import ROOT
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.visitor import RESOLVE, Visitor, becomes, leads, sent
 from tests.e2e.support.wait import eventually
@@ -38,11 +38,7 @@ def lab(own: Labs) -> OwnLab:
 @pytest.fixture(scope="module")
 def trusting(lab: OwnLab, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home whose user has said ``labctl ca trust``."""
-    home = tmp_path_factory.mktemp("visitor")
-    words = Home.command("ca", "trust", "--store", "nss", lab.name)
-    ran = run(words, env={**lab.home.environment, "HOME": str(home)})
-    assert ran.status == 0, ran.said
-    return home
+    return lab.trusted_in(tmp_path_factory.mktemp("visitor"))
 
 
 @pytest.fixture(scope="module")

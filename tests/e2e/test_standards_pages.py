@@ -16,7 +16,6 @@ import pytest
 from tests.e2e.support import stacks, tools
 from tests.e2e.support.chromium import Chromium, Page
 from tests.e2e.support.curl import curl
-from tests.e2e.support.home import Home, run
 from tests.e2e.support.lab import OwnLab
 
 pytestmark = pytest.mark.e2e
@@ -68,11 +67,9 @@ def links(page: Page) -> list[str]:
 
 @pytest.fixture
 def reader(stack: OwnLab, tmp_path: Path) -> Iterator[Reader]:
-    words = Home.command("ca", "trust", "--store", "nss", stack.name)
-    ran = run(words, env={**stack.home.environment, "HOME": str(tmp_path)})
-    assert ran.status == 0, ran.said
+    home = stack.trusted_in(tmp_path)
     only = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE *.localhost, EXCLUDE 127.0.0.1"
-    with Chromium(tmp_path, tmp_path / "profile", only) as browser:
+    with Chromium(home, home / "profile", only) as browser:
         yield Reader(stack, browser)
 
 

@@ -13,7 +13,6 @@ import pytest
 from tests.e2e.conftest import Labs
 from tests.e2e.support.chromium import Chromium, Page
 from tests.e2e.support.curl import curl
-from tests.e2e.support.home import Home, run
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.wait import eventually
 
@@ -35,9 +34,7 @@ def authority(lab: OwnLab) -> Path:
 @pytest.fixture(scope="module")
 def browser(lab: OwnLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
     """A browser whose user trusts the lab."""
-    home = tmp_path_factory.mktemp("browser")
-    words = Home.command("ca", "trust", "--store", "nss", lab.name)
-    assert run(words, env={**lab.home.environment, "HOME": str(home)}).status == 0
+    home = lab.trusted_in(tmp_path_factory.mktemp("browser"))
     with Chromium(home, home / "profile") as one:
         yield one
 

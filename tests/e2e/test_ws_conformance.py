@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Labs
-from tests.e2e.support import ws_probe_source
 from tests.e2e.support.lab import OwnLab
-from tests.e2e.support.ws_cases import cases
+from tests.e2e.support.ws_cases import PROBE, cases
 
 pytestmark = pytest.mark.e2e
 
@@ -47,7 +46,7 @@ def seen(lab: OwnLab) -> Mapping[str, Mapping[str, Any]]:
         _target("inspected", f"seen.{lab.domain}", front, 443, authority),
     ]
     work = json.dumps({"targets": targets, "cases": cases()})
-    out = lab.output("client", "python3", "-I", "-c", ws_probe_source(), input=work)
+    out = lab.output("client", "python3", "-I", "-c", PROBE, input=work)
     found: dict[str, dict[str, Any]] = json.loads(out)
     return found
 

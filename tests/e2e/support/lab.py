@@ -109,6 +109,13 @@ class OwnLab:
         path.write_text(ran.out)
         return path
 
+    def trusted_in(self, home: Path) -> Path:
+        """A home for a browser, whose user has said ``labctl ca trust``."""
+        words = Home.command("ca", "trust", "--store", "nss", self.name)
+        ran = run(words, env={**self.home.environment, "HOME": str(home)})
+        assert ran.status == 0, ran.said
+        return home
+
     def passwords(self) -> dict[str, str]:
         """The passwords of the accounts, as ``up`` prints them."""
         rows = re.findall(rf"^(\S+)@{self.domain}\s+(\S+)", self.must("up").out, re.MULTILINE)

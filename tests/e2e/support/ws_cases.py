@@ -9,12 +9,14 @@ sent before something wrong is read first, so that no reset on the way decides w
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 MASK = bytes.fromhex("37fa213d")  # the mask of RFC 6455 section 5.7
 SIZES = (0, 1, 2, 3, 4, 124, 125, 126, 127, 128, 255, 256, 4096, 65534, 65535, 65536, 65537,
          131072, 500_000)  # fmt: skip
+PROBE = (Path(__file__).parent / "ws_probe.py").read_text(encoding="utf-8")  # runs them somewhere
 Case = dict[str, Any]
 
 

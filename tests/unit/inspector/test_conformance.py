@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.support import ws_probe_source
-from tests.e2e.support.ws_cases import cases, frame
+from tests.e2e.support.ws_cases import PROBE, cases, frame
 from tests.unit.inspector.support import HOST, inspecting
 from tests.unit.stacks.running import running
 
@@ -20,7 +19,7 @@ def seen(**ports: int) -> dict[str, dict[str, Any]]:
         for name, port in ports.items()
     ]
     done = subprocess.run(
-        [sys.executable, "-I", "-c", ws_probe_source()],
+        [sys.executable, "-I", "-c", PROBE],
         input=json.dumps({"targets": targets, "cases": cases()}),
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip

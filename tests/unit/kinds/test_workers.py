@@ -7,13 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import importlib.util
 import json
-import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,6 +21,7 @@ from labctl.kinds import Scope, workers
 from labctl.model import Service, Template
 from labctl.render import templates
 from tests.support import lab_at
+from tests.unit.stacks.running import loaded, running
 
 STACK = Path(__file__).parents[3] / "stacks/web-workers"
 HANDLER = STACK / "handler/handler.py"
@@ -56,25 +52,8 @@ def port(model: str, tmp_path: Path) -> Iterator[int]:
     """A model's server with the lab's handler, up on the loopback interface."""
     (tmp_path / "handler.py").write_bytes(HANDLER.read_bytes())
     (tmp_path / "serve.py").write_text(server(model))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = probe.getsockname()[1]
-    environment = {"HOST": "127.0.0.1", "PORT": str(number), "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "serve.py"], cwd=tmp_path, env=environment, start_new_session=True
-    )
-    try:
-        while not answers(number):
-            assert process.poll() is None, "it has ended"
+    with running(tmp_path / "serve.py") as (number, _):
         yield number
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def answers(number: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", number)) == 0
 
 
 def ask(number: int, path: str, method: str = "GET") -> tuple[int, Any]:
@@ -123,19 +102,6 @@ def test_what_is_no_request_ends_no_server(port: int, sent: bytes) -> None:
 )  # fmt: skip
 def test_how_long_it_waits(query: str, milliseconds: int) -> None:
     assert loaded(HANDLER).milliseconds(query) == milliseconds
-
-
-def loaded(path: Path, **names: Any) -> Any:
-    """A module of the lab, with other modules under the names by which it imports them."""
-    spec = importlib.util.spec_from_file_location(f"lab_{path.stem}", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, other in names.items():
-            patch.setitem(sys.modules, name, other)
-        spec.loader.exec_module(module)
-    return module
 
 
 def test_the_handler_as_wsgi_has_it(tmp_path: Path) -> None:

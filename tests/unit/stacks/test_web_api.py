@@ -25,6 +25,7 @@ from labctl.model import Check, Lab
 from labctl.platforms import NAMES
 from labctl.spec import checks
 from tests.support import lab_at
+from tests.unit.stacks.running import loaded
 
 ROOT = Path(__file__).parents[3]
 STACK = ROOT / "stacks/web-api"
@@ -33,22 +34,16 @@ DOMAIN, SECRET = "web-api.test", "the-secret"
 Pages = Iterator[str]
 
 
-def loaded(path: Path, folder: Path) -> Any:
+def application(path: Path, folder: Path) -> Any:
     """A WSGI application of the lab, with an empty database in a folder."""
-    spec = importlib.util.spec_from_file_location("web_api_app", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATA_DIR", str(folder))
-        patch.setitem(sys.modules, "web_api_app", module)  # where Flask looks for its templates
-        spec.loader.exec_module(module)
-    return module.app
+        return loaded(path).app
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return loaded(STACK / "app/app.py", tmp_path_factory.mktemp("data"))
+    return application(STACK / "app/app.py", tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture
@@ -248,20 +243,10 @@ def test_each_exercise_begins_unsolved(lab: Lab, tmp_path: Path, name: str) -> N
     found = exercises(STACK, {*lab.machines, *lab.services})
     (one,) = (one for one in found if one.name == name)
     holds = {check.name for check in one.checks if check.before}
-    for address in up(loaded(tmp_path / "app.py", tmp_path)):
+    for address in up(application(tmp_path / "app.py", tmp_path)):
         assert wrong(list(specs.values()), address) == specs.keys() - holds
 
 
 @pytest.mark.parametrize("platform", NAMES)
 def test_it_fits_every_platform(platform: Any) -> None:
     assert lab_at(STACK / "lab.yml", platform).sites
-
-
-def test_its_lesson_is_there_in_both_languages() -> None:
-    commands = [
-        [line for line in (STACK / name).read_text().splitlines()
-         if line.startswith(("client$", "labctl", "curl", "st "))]
-        for name in ("README.md", "README.fr.md")
-    ]  # fmt: skip
-    assert commands[0] == commands[1]
-    assert commands[0]

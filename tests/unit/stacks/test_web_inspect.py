@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from labctl.checks.ws import ask as ask_websocket
-from tests.unit.stacks.running import STACKS, running
+from tests.unit.stacks.running import STACKS, loaded, running
 
 
 @pytest.fixture(scope="module")
@@ -120,11 +120,7 @@ def test_what_is_posted(
 
 def test_the_address_is_one_of_this_machine_and_nothing_is_sent() -> None:
     file = STACKS / "web-inspect/handler/find_my_ip.py"
-    spec = importlib.util.spec_from_file_location("find_my_ip", file)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = loaded(file)
     mine = module.find_my_ip()
     if mine is None:
         pytest.skip("no way leads out of this machine")

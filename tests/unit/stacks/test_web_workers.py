@@ -25,6 +25,7 @@ from labctl.platforms import NAMES
 from labctl.render import templates
 from labctl.spec import checks
 from tests.support import lab_at
+from tests.unit.stacks.running import running
 
 STACK = Path("stacks/web-workers")
 ROOT = Path(__file__).parents[3]
@@ -53,20 +54,8 @@ def serving(folder: Path, model: str) -> Iterator[str]:
     serve = folder / "serve.py"
     if not serve.exists():
         serve.write_text(written(model))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {"HOST": "127.0.0.1", "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "serve.py"], cwd=folder, env=environment, start_new_session=True
-    )
-    try:
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            assert process.poll() is None
+    with running(serve) as (port, _):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 def written(model: str) -> str:
@@ -86,16 +75,6 @@ def wrong(check: Check, host: str, url: str) -> list[str]:
 @pytest.mark.parametrize("platform", NAMES)
 def test_it_fits_every_platform(platform: Any) -> None:
     assert len(lab_at(STACK / "lab.yml", platform).sites) == 7
-
-
-def test_its_lesson_is_there_in_both_languages() -> None:
-    english, french = (STACK / name for name in ("README.md", "README.fr.md"))
-    commands = [
-        [line for line in text.read_text().splitlines() if line.startswith(("client$", "labctl"))]
-        for text in (english, french)
-    ]
-    assert commands[0] == commands[1]
-    assert commands[0]
 
 
 def test_many_at_once_by_one_server(lab: Lab, tmp_path: Path) -> None:
