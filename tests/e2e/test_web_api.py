@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from labctl.setup.tools import VENV
 from tests.e2e.conftest import Labs
 from tests.e2e.support.curl import curl
 from tests.e2e.support.home import ROOT, Home, Ran, run
@@ -55,8 +56,6 @@ def test_the_courses_own_script_works_from_the_host(lab: OwnLab, tmp_path: Path)
 
 def schemathesis(lab: OwnLab, document: Path, folder: Path) -> Ran:
     """Requests made from a document, sent through the front by plain HTTP, the same each time."""
-    program = Path(sys.executable).with_name("st")
-    assert program.exists(), "schemathesis is not installed beside pytest: requirements-dev.in"
     (folder / "schemathesis.toml").write_text(METHODS)
     words = (
         "--config-file", str(folder / "schemathesis.toml"), "--no-color", "run", str(document),
@@ -64,7 +63,7 @@ def schemathesis(lab: OwnLab, document: Path, folder: Path) -> Ran:
         "--max-examples", "40", "--generation-deterministic", "--no-shrink",
         "--generation-allow-x00", "false",  # nginx refuses it by itself, too
     )  # fmt: skip
-    return run([str(program), *words], cwd=folder)
+    return run([str(VENV / "bin" / "st"), *words], cwd=folder)
 
 
 def served(lab: OwnLab) -> str:
