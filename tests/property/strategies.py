@@ -56,6 +56,7 @@ FOLDERS = {
     "websocket": {"chat": {"chat.py": "", "page/index.html": "<p>"}},
 }
 IMPLIED = ("front", "dns", "resolver", "client")
+TAKEN = ("ns", "hosts", "inspect")
 
 
 def write_content(folder: Path) -> None:
@@ -74,7 +75,7 @@ def as_yaml(document: Any) -> bytes:
 
 
 names = st.from_regex(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){0,30}", fullmatch=True).filter(
-    lambda name: name not in (*IMPLIED, "ns", "hosts")
+    lambda name: name not in (*IMPLIED, *TAKEN)
 )
 labels = st.one_of(
     names,
@@ -82,7 +83,7 @@ labels = st.one_of(
         lambda label: "--" not in label and not label.isdigit()
     ),
     st.sampled_from(("bücher", "日本語", "пример", "WWW", "00-default", "apex", "ελλάδα")),
-).filter(lambda label: label not in ("ns", "hosts"))
+).filter(lambda label: label not in TAKEN)
 lines = st.one_of(
     st.sampled_from([text for text in HOSTILE if text.isprintable() and len(text) < 100]),
     st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), max_size=60),
@@ -146,7 +147,19 @@ def labs(draw: st.DrawFn) -> Document:
         found["domain"] = draw(domains)
     if web:
         found["sites"] = draw(sites(sorted(web)))
+        if found["services"].get("front", {}).get("server") != "apache":
+            draw(of_nginx(found["sites"]))
     return found
+
+
+@st.composite
+def of_nginx(draw: st.DrawFn, found: Document) -> None:
+    """What only a front that is nginx does for its sites: record them, and ask who comes."""
+    for site in found.values():
+        if not {"port", "own-address"} & site.keys() and draw(st.booleans()):
+            site["inspect"] = True
+        if site["tls"] != "none" and site["http"] != "serve" and draw(st.booleans()):
+            site["clients"] = ["ann", "b-o-b"]
 
 
 @st.composite
