@@ -24,5 +24,7 @@ def test_both_languages_have_the_same_commands(french: str) -> None:
 
 
 @pytest.mark.parametrize("lab", COURSE)
-def test_a_lesson_of_the_course_is_in_both_languages(lab: str) -> None:
+def test_all_of_the_course_is_in_both_languages(lab: str) -> None:
     assert len(blocks(STACKS / lab / "README.fr.md")) > 3
+    english = {path.parent for path in (STACKS / lab).rglob("README.md")}
+    assert english == {path.parent for path in (STACKS / lab).rglob("README.fr.md")}
