@@ -15,6 +15,7 @@ from bench.measure import Row
 from bench.rows import (
     bringing,
     changing,
+    course,
     edge,
     footprint,
     platforms,
@@ -54,6 +55,7 @@ SUBJECTS: dict[str, Measuring] = {
     "platforms": platforms.rows,
     "sandboxes": sandboxes.rows,
     "edge": edge.rows,
+    "course": course.rows,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -90,6 +91,12 @@ class Source:
         """Chat messages a second that come back over WebSockets."""
         words = (host, str(port), name, str(connections), str(SECONDS))
         return float(self.run("python3", "/bench/ws_load.py", *words))
+
+    def room(self, host: str, port: int, name: str, clients: int, messages: int) -> dict[str, Any]:
+        """What the clients of one full chat room have heard, and when."""
+        words = (host, str(port), name, str(clients), str(messages))
+        found: dict[str, Any] = json.loads(self.run("python3", "/bench/room_load.py", *words))
+        return found
 
 
 class Generator(Source):

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from labctl.experiments.apparatus.load import percentile
+
 Measured = Callable[[], float]
 
 
@@ -19,6 +21,10 @@ class Sample:
     @property
     def median(self) -> float:
         return statistics.median(self.values)
+
+    def share(self, part: float) -> float:
+        """The value that this part of the values does not exceed."""
+        return percentile(self.values, part)
 
     def text(self, unit: str = "", digits: int = 2) -> str:
         """Median, range and number: ``1.04 s (1.01–1.12, n=5)``."""

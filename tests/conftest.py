@@ -1,4 +1,4 @@
-"""Options of the test run."""
+"""Options of the test run, and which of its tests stay together."""
 
 from __future__ import annotations
 
@@ -16,3 +16,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def update_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a lab are one worker's: those of a module, and those of one stack."""
+    for item in items:
+        drawn = item.callspec.params if hasattr(item, "callspec") else {}
+        item.add_marker(pytest.mark.xdist_group(str(drawn.get("stack", item.path.stem))))
