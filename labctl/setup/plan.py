@@ -77,10 +77,11 @@ def last_steps(wishes: Wishes) -> tuple[Step, ...]:
     if wishes.goal == "lint":
         return ()
     labctl = str(VENV / "bin" / "labctl")
+    labs = () if wishes.goal == "test" else (wishes.lab,)
     images = Step(
-        f"images of {wishes.lab}",
+        f"images of {', '.join(labs) or 'all labs'}",
         "each machine runs from an image of the Debian packages it needs; built once",
-        ((labctl, "images", "build", wishes.lab),),
+        ((labctl, "images", "build", *labs),),
         docker=True,
     )
     up = Step(
