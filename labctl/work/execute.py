@@ -151,7 +151,7 @@ def build_images(session: Rendered, engine: Engine, report: Report) -> None:
     machines: dict[str, list[str]] = {}
     for machine in session.lab.machines.values():
         machines.setdefault(reference(machine.packages, recipe), []).append(machine.name)
-    if machines.keys() <= api.image_references():
+    if not api.lacks(machines):
         return
     from labctl.engines import images
 
