@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from labctl.engines import EngineUnreachable
 from labctl.errors import LabctlError
@@ -200,6 +200,22 @@ def subnets() -> list[tuple[str, str]]:
         for pool in network["IPAM"]["Config"] or ()
         if "." in pool.get("Subnet", "")
     ]
+
+
+def lacks(images: Iterable[str]) -> bool:
+    """Whether the engine has not all of these images (Engine API: GET /images/{name}/json).
+
+    To list all that it has would take it longer the more there are.
+    """
+    return not all(map(_has_image, images))
+
+
+def _has_image(reference: str) -> bool:
+    try:
+        call("GET", f"/images/{quote(reference, safe='')}/json")
+    except ApiError:
+        return False
+    return True
 
 
 def image_references() -> frozenset[str]:

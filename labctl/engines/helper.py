@@ -127,7 +127,7 @@ def tools() -> str:
     """The image with the programs that helpers run; built now where the engine lacks it."""
     recipe = own_recipe()
     name = reference(TOOLS, recipe)
-    if name not in api.image_references():
+    if api.lacks([name]):
         from labctl.engines import connect, images
 
         images.build(connect(), {name: TOOLS}, recipe, lambda _: None)

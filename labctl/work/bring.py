@@ -203,16 +203,20 @@ def _overlaps(session: Session) -> Iterable[str]:
 
 def _held_ports(planned: Planned, of_edge: Collection[int]) -> Iterable[str]:
     """The ports that the lab would publish and somebody else holds."""
+    machines = planned.session.lab.machines
+    starting = [machines[c.machine] for c in planned.plan.of("create", "recreate", "start")]
+    ports = [port.host for one in starting for port in one.ports if port.transport == "tcp"]
+    if not ports:
+        return
     listening = holders.listeners()
     containers = api.containers([], running_only=True)
-    for change in planned.plan.of("create", "recreate", "start"):
-        for port in planned.session.lab.machines[change.machine].ports:
-            who = holders.holder(port.host, containers, listening)
-            if port.transport != "tcp" or who in ("", f"lab {planned.session.name}"):
-                continue
-            if who.startswith("docker-proxy"):  # of a container that is being started or stopped
-                raise Unsettled(f"port {port.host} is held by {who}", "`docker ps` shows for whom")
-            yield f"port {port.host} is held by {EDGE if port.host in of_edge else who}"
+    for port in ports:
+        who = holders.holder(port, containers, listening)
+        if who in ("", f"lab {planned.session.name}"):
+            continue
+        if who.startswith("docker-proxy"):  # of a container that is being started or stopped
+            raise Unsettled(f"port {port} is held by {who}", "`docker ps` shows for whom")
+        yield f"port {port} is held by {EDGE if port in of_edge else who}"
 
 
 def _way_out(planned: Planned, troubles: Iterable[str]) -> str:

@@ -154,7 +154,7 @@ def build_images(session: Rendered, engine: Engine, report: Report) -> None:
         machines.setdefault(reference(machine.packages, recipe, machine.extra), []).append(
             machine.name
         )
-    if machines.keys() <= api.image_references():
+    if not api.lacks(machines):
         return
     from labctl.engines import images
 
