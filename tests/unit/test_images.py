@@ -187,7 +187,9 @@ def test_an_archive_of_others_is_refused(
         archive.verify(saved(tmp_path / "a.tar", name, label, damage))
 
 
-@pytest.mark.parametrize("data", [b"", b"no tar", gzip.compress(b"x" * 9999, mtime=0)[:20], b"\0" * 10240])
+@pytest.mark.parametrize(
+    "data", [b"", b"no tar", gzip.compress(b"x" * 9999, mtime=0)[:20], b"\0" * 10240]
+)
 def test_what_is_no_archive_is_refused_in_words(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "a.tar"
     path.write_bytes(data)
