@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import time
@@ -69,6 +70,7 @@ def main() -> int:
         print(f"there is no {LABCTL}: `make bench` sets it up", file=sys.stderr)
         return 1
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is compiled once is not measured
     start, machine = time.monotonic(), list(host.lines())
     subjects = [options.only] if options.only else list(SUBJECTS)
     rows = measure(subjects, options.rounds)

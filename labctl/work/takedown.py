@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError
-
 from labctl import doors, keep
 from labctl.engines import compose, disks
 from labctl.engines.compose import Engine
@@ -112,6 +110,8 @@ def _remove_strays(lab: str, engine: Engine, keep_data: bool) -> int:
 
     How many empty networks the engine keeps, for it has lost count of what was on them.
     """
+    from docker.errors import APIError
+
     stuck = 0
     api = engine.client.api
     for container in api.containers(all=True, filters=_ours(lab)):
