@@ -125,7 +125,7 @@ def bend(
     most, last = max(good.items())
     why = WHY[page](Facts(service.options, processors))
     if at == most:
-        note = f"no bend up to there: {why}"
+        note = f"no bend up to there; {why}"
         return Figure(key, title, at, "at once", note=note)
     expected = 1000 * most / last.rate
     note = (

@@ -89,7 +89,7 @@ def test_the_bend_is_where_twice_as_many_give_no_more() -> None:
 def test_a_curve_without_a_bend() -> None:
     figure = workers.bend("wait", service("threads"), 2.0, flat(1e9, 0.02))
     assert figure.value == 64
-    assert figure.note.startswith("no bend up to there: each request waits in a thread")
+    assert figure.note.startswith("no bend up to there; each request waits in a thread")
 
 
 def test_nothing_measured_is_no_bend() -> None:
@@ -157,6 +157,16 @@ def test_tables_and_picture_have_every_model(monkeypatch: pytest.MonkeyPatch) ->
     assert len(drawing.findall(f"{SVG}g")) == 4
     names = [text.text for text in drawing.iter(f"{SVG}text")]
     assert {"one", "forked", "uvicorn", "waiting: answers a second"} <= set(names)
+
+
+@pytest.mark.parametrize(("rates", "marks"), [((50.0, 400.0), {"0"}), ((50.0, 900.0), {"10"})])
+def test_small_rates_are_seen_beside_large_ones(rates: tuple[float, ...], marks: set[str]) -> None:
+    """Steps from nothing where they are near each other, else each ten times the last."""
+    figures = [Figure(f"workers.wait.it.{n}.rate", "", rate)
+               for n, rate in zip((1, 64), rates, strict=True)]  # fmt: skip
+    chart = ElementTree.fromstring(workers.picture(figures)).findall(f"{SVG}g")[2]
+    ends = {text.text for text in chart if text.get("class") == "l-dim l-end"}
+    assert ends & {"0", "10"} == marks
 
 
 def test_what_failed_is_a_gap_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
