@@ -95,10 +95,19 @@ def test_what_queues_takes_longer(measured: tuple[dict[str, Any], Path]) -> None
             assert times[-1] > 4 * min(times)
 
 
-def test_each_bend_has_its_reason(measured: tuple[dict[str, Any], Path]) -> None:
-    notes = [one["note"] for key, one in measured[0].items() if key.endswith(".bend")]
-    assert len(set(notes)) == 4
-    assert all("with 64 at once" in note for note in notes)
+BECAUSE = {
+    "compute.one": "one process computes one answer at a time",
+    "compute.gunicorn-sync": "4 processes compute, on 2 processors",
+    "wait.one": "one process waits for one answer",
+    "wait.gunicorn-sync": "4 processes wait, one request each",
+}
+
+
+@pytest.mark.parametrize("curve", BECAUSE)
+def test_each_bend_has_its_reason(measured: tuple[dict[str, Any], Path], curve: str) -> None:
+    figure = measured[0][f"workers.{curve}.bend"]
+    assert figure["value"] in AT_ONCE
+    assert BECAUSE[curve] in figure["note"]
 
 
 def test_the_picture_shows_both(measured: tuple[dict[str, Any], Path]) -> None:
