@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.workspace import LABEL, BenchLab, Workspace
+from labctl.experiments.apparatus import wrk
+from labctl.experiments.apparatus.wrk import Measured
 
 IMAGE = "hosting-labctl-bench:latest"
 HERE = Path(__file__).parent
 SECONDS = 4
-_RATE = re.compile(r"^Requests/sec:\s+([\d.]+)", re.MULTILINE)
-_MEDIAN = re.compile(r"^\s+50%\s+([\d.]+)(us|ms|s)$", re.MULTILINE)
-_MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
-_FAILED = re.compile(r"^\s*(Non-2xx.*|Socket errors:.*)$", re.MULTILINE)
 # nginx with Debian's nginx.conf, and this beside Debian's default site
 _TLS_SITE = b"""\
 server {
@@ -72,20 +69,21 @@ class Source:
 
     def requests(self, url: str, host: str = "", connections: int = 32) -> float:
         """Requests a second that one thread of wrk gets answered with 2xx over kept connections."""
-        header = ["-H", f"Host: {host}"] if host else []
-        output = self.run("wrk", "-t1", f"-c{connections}", f"-d{SECONDS}s", *header, url)
-        rate = _RATE.search(output)
-        if rate is None or _FAILED.search(output):
-            raise Failed(f"{url}: {output}")
-        return float(rate[1])
+        return self._load(url, connections, [f"Host: {host}"] if host else []).rate
 
     def latency(self, url: str) -> float:
         """Milliseconds that half of the requests on one kept connection take at most."""
-        output = self.run("wrk", "-t1", "-c1", f"-d{SECONDS}s", "--latency", url)
-        median = _MEDIAN.search(output)
-        if median is None or _FAILED.search(output):
+        return self._load(url, 1).p50
+
+    def _load(self, url: str, connections: int, fields: Iterable[str] = ()) -> Measured:
+        output = self.run(*wrk.command(url, connections, SECONDS, fields))
+        try:
+            found = wrk.read(output)
+        except ValueError as reason:
+            raise Failed(f"{url}: {reason}: {output}") from None
+        if found.failed:
             raise Failed(f"{url}: {output}")
-        return float(median[1]) * _MILLISECONDS[median[2]]
+        return found
 
     def messages(self, host: str, port: int, name: str, connections: int = 16) -> float:
         """Chat messages a second that come back over WebSockets."""

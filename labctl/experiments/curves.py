@@ -66,6 +66,12 @@ def drawn(title: str, pages: Mapping[str, Curves]) -> str:
     for words, found in pages.items():
         rates = [lines.Line(curve.name, curve.rate) for curve in found.values()]
         times = [lines.Line(curve.name, curve.p50) for curve in found.values()]
-        panels.append(lines.Panel(f"{words}: answers a second", rates))
+        panels.append(lines.Panel(f"{words}: answers a second", rates, log=_apart(rates)))
         panels.append(lines.Panel(f"{words}: milliseconds, half of the answers", times, log=True))
     return lines.draw(title, "requests at once", AT_ONCE, panels)
+
+
+def _apart(drawn: Iterable[lines.Line]) -> bool:
+    """Whether values are so far from each other that the smaller ones' bends would not be seen."""
+    values = [value for line in drawn for value in line.values.values()]
+    return bool(values) and max(values) > 10 * min(values)

@@ -39,7 +39,8 @@ STEPS = (
 KIND = "workers"
 PAGES = {"compute": "computing", "wait": "waiting"}
 BEST = 0.9  # of the best rate: from there on a curve counts as flat
-_SLOWEST = 50  # answers a second, of who answers one waiting request after the other
+_ROUNDS = 2.2  # times that all requests under way are answered: the first has found no queue
+_LONGEST = 10  # seconds for one measurement
 
 
 def run(bench: Bench) -> Iterable[Figure]:
@@ -51,7 +52,7 @@ def run(bench: Bench) -> Iterable[Figure]:
     for page, words in PAGES.items():
         for service, site in asked:
             bench.say(f"{service.name}, {words}: {', '.join(map(str, AT_ONCE))} at once")
-            seen = {at_once: _measure(bench, site, page, at_once) for at_once in AT_ONCE}
+            seen = _curve(bench, site, page)
             yield from _figures(page, service, seen)
             yield bend(page, service, _processors(bench, service), seen)
 
@@ -64,15 +65,28 @@ def _processors(bench: Bench, service: Service) -> float:
     return bench.lab.machine_of(service.name).limits.cpus
 
 
-def seconds(at_once: int) -> int:
-    """How long is measured: so that most answers come after all have queued as long as they do."""
-    return max(1, math.ceil(2.2 * at_once / _SLOWEST))
+def seconds(at_once: int, rate: float) -> int:
+    """How long is measured, by the answers a second that fewer requests under way got.
+
+    So long that most answers come after all have queued as long as they do.
+    """
+    return min(_LONGEST, max(1, math.ceil(_ROUNDS * at_once / rate)))
 
 
-def _measure(bench: Bench, site: Site, page: str, at_once: int) -> Measured | str:
-    """What wrk has measured, or why that is nothing."""
+def _curve(bench: Bench, site: Site, page: str) -> Mapping[int, Measured | str]:
+    """What a server shows with more and more requests under way."""
+    seen: dict[int, Measured | str] = {}
+    rate = math.inf
+    for at_once in AT_ONCE:
+        found = _measure(bench, site, page, at_once, seconds(at_once, rate))
+        rate = found.rate if isinstance(found, Measured) else rate
+        seen[at_once] = found
+    return seen
+
+
+def _measure(bench: Bench, site: Site, page: str, at_once: int, lasting: int) -> Measured | str:
+    """What wrk has measured in so many seconds, or why that is nothing."""
     scheme = "http" if site.http == "serve" else "https"
-    lasting = seconds(at_once)
     words = wrk.command(f"{scheme}://{site.host}/{page}", at_once, lasting)
     ran = api.exec_in(bench.container(bench.client.name), words, seconds=lasting + 30)
     if ran.status in (126, 127) or "executable file not found" in ran.output:
@@ -111,7 +125,7 @@ def bend(
     most, last = max(good.items())
     why = WHY[page](Facts(service.options, processors))
     if at == most:
-        note = f"no bend up to there: {why}"
+        note = f"no bend up to there; {why}"
         return Figure(key, title, at, "at once", note=note)
     expected = 1000 * most / last.rate
     note = (

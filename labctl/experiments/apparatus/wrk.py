@@ -7,6 +7,7 @@ connections is the concurrency, and a server that is slower is asked less often 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _PATIENCE = 10  # seconds for one answer
@@ -32,10 +33,13 @@ class Measured:
     failed: str = ""
 
 
-def command(url: str, connections: int, seconds: int) -> list[str]:
-    """The words that load a URL by one thread of wrk over so many connections."""
+def command(url: str, connections: int, seconds: int, fields: Iterable[str] = ()) -> list[str]:
+    """The words that load a URL by one thread of wrk over so many connections.
+
+    ``fields`` are further ones of the request's head, as ``Name: value``.
+    """
     how = (f"--connections={connections}", f"--duration={seconds}s", f"--timeout={_PATIENCE}s")
-    return ["wrk", "--threads=1", *how, "--latency", url]
+    return ["wrk", "--threads=1", *how, *(f"--header={one}" for one in fields), "--latency", url]
 
 
 def read(output: str) -> Measured:

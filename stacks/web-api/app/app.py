@@ -24,6 +24,7 @@ DATABASE = os.path.join(os.environ.get("DATA_DIR", "."), "api.db")
 app = Flask(__name__)
 app.config["MAX_CONTENT_LENGTH"] = 64 * 1024  # a larger body is answered with 413
 app.url_map.merge_slashes = False
+app.jinja_env.keep_trailing_newline = True
 
 
 def database():
@@ -124,7 +125,7 @@ def failed(error):
     response = error.get_response()  # keeps Allow of a 405
     if request.path.startswith("/api/"):
         said = {"type": "about:blank", "title": error.name, "status": error.code}
-        response.data = json.dumps({**said, "detail": error.description})
+        response.data = json.dumps({**said, "detail": error.description}) + "\n"
         response.content_type = "application/problem+json"
     else:
         response.data = render_template("error.html", error=error)
