@@ -53,6 +53,8 @@ def _step(number: int, step: Step) -> Iterable[str]:
     from labctl.spec.problems import printable
 
     yield paint(f"{number}. {step.machine}", "bold") + f" ({step.address}, port {step.port})"
+    for question, left in zip(("address", "port"), step.walk, strict=False):
+        yield f"   {question:<14}{printable(left)}"
     yield f"   virtual host  {printable(step.server)}"
     yield f"   because       {printable(step.why)}"
     yield f"   so it is      {paint(printable(step.what), 'green')}"

@@ -16,6 +16,7 @@ def judge(case: Case) -> None:
     """Note all problems."""
     for site, spec in case.written:
         _placed(site, spec, case)
+        _answered(site, spec, case)
     _sockets_used_once(case)
     _beside(case)
     for site, spec in case.written:
@@ -39,6 +40,19 @@ def _placed(site: Site, spec: SiteSpec, case: Case) -> None:
     if site.own_address and not platforms.load(here.platform).ADDRESSES:
         message = f"on {here.platform} all sites share one address"
         here.complain((*path, "own-address"), message, "refuse this platform in `platforms:`")
+
+
+def _answered(site: Site, spec: SiteSpec, case: Case) -> None:
+    """Files are sent by the web server of their machine; another front there has not this site."""
+    service, machines = case.services.get(site.service), case.here.machines
+    route = service.expansion.route if service else None
+    if not (spec.front and service and route and route.locations):
+        return
+    there = [front for front in case.here.fronts if machines[front] == service.machine]
+    if there and site.front not in there:
+        message = f"the files of '{service.name}' are on the machine of the front '{there[0]}'"
+        hint = f"give '{service.name}' the machine of '{site.front}', or one of its own"
+        case.here.complain(("sites", spec.key, "front"), message, hint)
 
 
 def _sockets_used_once(case: Case) -> None:

@@ -48,21 +48,10 @@ class Apache:
 
     def choose(self, name: str, port: int, address: str) -> Choice | None:
         """The virtual host that answers a name at an address and port."""
-        there = virtual_hosts.at(hosts(self.configuration), port, address)
-        if not there:
-            return None
-        lone = virtual_hosts.alone(there, port)
-        if lone:
-            return lone
-        for host, listen in there:
-            for given, directive in host.names:
-                if fnmatch.fnmatchcase(name, given):
-                    word = "ServerName" if directive.name == "servername" else "ServerAlias"
-                    why = f"its {word} {given} is the first that has {name}"
-                    return Choice(host, listen, why, (listen.directive, directive))
-        host, listen = there[0]
-        why = f"no ServerName or ServerAlias has {name}, and this is the first of port {port}"
-        return Choice(host, listen, why, (listen.directive,), default=True)
+        every = hosts(self.configuration)
+        there = virtual_hosts.at(every, port, address)
+        chosen = there and (virtual_hosts.alone(there, port) or _by_name(there, name, port))
+        return virtual_hosts.walked(chosen or None, every, port, address)
 
     def decide(self, asked: Request, chosen: Choice) -> Decision:
         """What becomes of a request in this virtual host."""
@@ -140,6 +129,19 @@ class Apache:
         """The section in which a directive stands."""
         sections = (d for d in self.configuration if d.name == "virtualhost")
         return next(one for one in sections if directive in (one.block or ()))
+
+
+def _by_name(there: virtual_hosts.There, name: str, port: int) -> Choice:
+    """The first virtual host that has a name, or the first of all."""
+    for host, listen in there:
+        for given, directive in host.names:
+            if fnmatch.fnmatchcase(name, given):
+                word = "ServerName" if directive.name == "servername" else "ServerAlias"
+                why = f"its {word} {given} is the first that has {name}"
+                return Choice(host, listen, why, (listen.directive, directive))
+    host, listen = there[0]
+    why = f"no ServerName or ServerAlias has {name}, and this is the first of port {port}"
+    return Choice(host, listen, why, (listen.directive,), default=True)
 
 
 def hosts(configuration: list[Directive]) -> tuple[VirtualHost, ...]:

@@ -42,7 +42,8 @@ class Nginx:
     def choose(self, name: str, port: int, address: str) -> Choice | None:
         """The virtual host that answers a name at an address and port."""
         hosts = virtual_hosts.virtual_hosts(self.configuration)
-        return virtual_hosts.choose(hosts, name, port, address)
+        chosen = virtual_hosts.choose(hosts, name, port, address)
+        return virtual_hosts.walked(chosen, hosts, port, address)
 
     def decide(self, asked: Request, chosen: Choice) -> Decision:
         """What becomes of a request in this virtual host."""

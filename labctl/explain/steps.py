@@ -30,7 +30,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one machine does with the request: which virtual host, why, and what comes of it."""
+    """What one machine does with the request: which virtual host, why, and what comes of it.
+
+    ``walk`` says what its address and its port have left to choose among.
+    """
 
     machine: str
     address: str
@@ -40,6 +43,7 @@ class Step:
     outcome: Outcome
     what: str
     lines: tuple[Line, ...]
+    walk: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def step(machine: Machine, files: Files, chosen: Choice, decision: Decision, por
     lines = tuple(_lines(found.values(), machine, files))
     address = chosen.listen.address or machine.address
     return Step(machine.name, address, port, names, chosen.why, decision.outcome,
-                decision.what, lines)  # fmt: skip
+                decision.what, lines, chosen.walk)  # fmt: skip
 
 
 def _lines(directives: Iterable[Directive], machine: Machine, files: Files) -> Iterable[Line]:

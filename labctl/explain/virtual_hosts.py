@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labctl.explain.nginx_syntax import Directive
 
@@ -47,13 +47,17 @@ class VirtualHost:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The virtual host that answers, why, and the directives that decide it."""
+    """The virtual host that answers, why, and the directives that decide it.
+
+    ``walk`` says how the choice came down to a few: by the address, then by the port.
+    """
 
     host: VirtualHost
     listen: Listen
     why: str
     deciding: tuple[Directive, ...]
     default: bool = False
+    walk: tuple[str, ...] = ()
 
 
 def virtual_hosts(configuration: Iterable[Directive]) -> tuple[VirtualHost, ...]:
@@ -87,6 +91,25 @@ def at(hosts: Iterable[VirtualHost], port: int, address: str) -> There:
     """Those that answer at an address and port: where some name the address, no others do."""
     there = [(host, listen) for host in hosts if (listen := host.at(port, address))]
     return [pair for pair in there if pair[1].address] or there
+
+
+_SHOWN = 6  # names of virtual hosts in a sentence
+
+
+def walked(
+    chosen: Choice | None, hosts: Iterable[VirtualHost], port: int, address: str
+) -> Choice | None:
+    """A choice with the way to it: what the address and the port have left to choose among."""
+    if chosen is None:
+        return None
+    there = at(hosts, port, address)
+    names = [host.names[0][0] if host.names else "one without a name" for host, _ in there]
+    left = ", ".join(names[:_SHOWN])
+    left += f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    whose = "the virtual hosts for it alone are asked"
+    if not there[0][1].address:
+        whose = "no virtual host is for it alone, so those for every address are asked"
+    return replace(chosen, walk=(f"{address}: {whose}", f"{port}: these are {left}"))
 
 
 def alone(there: There, port: int) -> Choice | None:

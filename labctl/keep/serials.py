@@ -9,7 +9,7 @@ from datetime import datetime
 
 from labctl.keep.files import SERIAL, Files
 from labctl.keep.records import SerialRecord
-from labctl.model import AddressOf, Key, Lab, PublicKey
+from labctl.model import AddressOf, Key, Lab, Machine, PublicKey
 
 MODULUS = 2**32
 HALF = 2**31
@@ -45,13 +45,17 @@ def digest_of(lab: Lab, keys: Mapping[str, Key]) -> str:
         lab.domain,
         [[r.name, r.type, _value(r.value), r.ttl] for r in lab.records],
         [[site.names, site.inside, site.front] for site in lab.sites],
-        {name: [m.host_name, dict(m.addresses), m.public] for name, m in lab.machines.items()},
+        {name: _machine(machine) for name, machine in lab.machines.items()},
         {name: service.machine for name, service in lab.services.items()},
         [[network.subnet, network.private] for network in lab.networks],
         [repr(service.options) for service in lab.of_kind("dns")],
         {name: key.public for name, key in keys.items()},
     ]
     return hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
+
+
+def _machine(machine: Machine) -> list[object]:
+    return [machine.host_name, dict(machine.addresses), machine.public, dict(machine.further)]
 
 
 def _value(value: str | AddressOf | PublicKey) -> list[str]:

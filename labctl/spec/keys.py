@@ -111,7 +111,7 @@ class SiteKeys:
     own_address: Annotated[
         bool,
         Switch(),
-        Doc("it has an address of its own, where it answers alone, whatever the name"),
+        Doc("it has an address of its own, link-local, where it answers alone, whatever the name"),
     ] = False
     inspect: Annotated[
         bool,

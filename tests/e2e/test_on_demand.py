@@ -239,3 +239,20 @@ def test_code_that_is_none_is_refused_also_for_one_that_sleeps(lab: OwnLab) -> N
     assert ask(lab, "/version").body == was
     lab.write("app/app.py", APP)
     lab.must("up")
+
+
+def test_an_apache_in_front_wakes_them_too_and_keeps_none_awake(lab: OwnLab) -> None:
+    lab.replace("lab.yml", "services:\n", "services:\n  front: {server: apache}\n")
+    lab.must("up")
+    for daemon in (APP_DAEMON, ECHO_DAEMON):
+        put_to_sleep(lab, daemon)
+    test_ten_large_bodies_at_once_arrive_whole(lab)
+    test_a_websocket_may_be_what_wakes_it(lab)
+    assert ask(lab, "/version").body == "one"
+    eventually(lambda: not connected(lab))
+
+
+def connected(lab: OwnLab) -> bool:
+    """Whether anybody is connected to an application, as ``doze`` sees it."""
+    script = ". /usr/lib/labctl/sockets; sockets 8000 01 03 || sockets 8001 01 03"
+    return lab.exec("server", "sh", "-c", script).status == 0

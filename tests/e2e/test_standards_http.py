@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -20,24 +21,24 @@ VARIANTS = (
 )
 
 
-def response(lab: OwnLab, host: str, path: str, *options: str) -> bytes:
+def response(url: str, authority: Path, *options: str) -> bytes:
     """An answer as it came over the connection."""
-    url = f"https://{host}:{lab.https}{path}"
-    words = ["curl", "-sS", "--include", "--raw", "--http1.1", "--cacert", str(lab.authority())]
+    words = ["curl", "-sS", "--include", "--raw", "--http1.1", "--cacert", str(authority)]
     ran = subprocess.run([*words, *options, url], capture_output=True, check=False, timeout=60)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
 
 
 def test_nothing_is_bad_about_what_static_sites_send(stack: OwnLab) -> None:
-    lab = stacks.placed(stack.folder.name)
+    lab, authority = stacks.placed(stack.folder.name), stack.authority()
     for site in stacks.readable(stack.folder.name):
         if lab.services[site.service].kind != "static":
             continue
         paths = ["/", *(f"/{path}" for path in sorted(lab.contents[site.service])), "/missing"]
+        host = f"{stacks.host(site, stack)}:{stacks.port(site, stack)}"
         for path in paths[:20]:
             for options in VARIANTS:
-                answer = response(stack, stacks.host(site, stack), path, *options)
+                answer = response(f"https://{host}{path}", authority, *options)
                 assert tools.httplint(answer) == [], (site.host, path, options)
 
 

@@ -27,7 +27,9 @@ LINKS = """JSON.stringify([...document.querySelectorAll('a[href]')]
     .map(one => one.pathname + one.search))"""
 ASKED = "JSON.stringify(performance.getEntriesByType('resource').map(one => one.name))"
 # links that lead to no page of a person: what a program gets
-NO_PAGE = re.compile(r"\.(txt|json|gif|png|svg|bin|css|js|mjs|csv|pdf|har|xml|ya?ml)\b|/logout|\?")
+NO_PAGE = re.compile(
+    r"\.(txt|json|gif|png|svg|bin|css|js|mjs|csv|pdf|har|xml|ya?ml|zzz)\b|/logout|\?"
+)
 
 
 class Reader:
@@ -45,7 +47,7 @@ class Reader:
     def pages(self) -> Iterator[tuple[str, Page]]:
         """Each page's address, and the page; it is closed afterwards."""
         for site in stacks.readable(self.lab.folder.name):
-            origin = f"https://{stacks.host(site, self.lab)}:{self.lab.https}"
+            origin = f"https://{stacks.host(site, self.lab)}:{stacks.port(site, self.lab)}"
             waiting, seen = ["/"], {"/"}
             while waiting and len(seen) <= 4 * PAGES:
                 path = waiting.pop(0)

@@ -41,7 +41,8 @@ ACCEPTED = {"OK", "INFO", "DEBUG"}
 
 
 def test_every_signed_site_fits_mozillas_intermediate_profile(stack: OwnLab) -> None:
-    targets = [f"{stacks.host(s, stack)}:{stack.https}" for s in stacks.signed(stack.folder.name)]
+    signed = stacks.signed(stack.folder.name)
+    targets = [f"{stacks.host(site, stack)}:{stacks.port(site, stack)}" for site in signed]
     if targets:  # a lab may be about something else than sites
         assert tools.sslyze(targets, stack.authority()) == dict.fromkeys(targets, COMPLIANT)
 
@@ -53,8 +54,8 @@ def test_each_way_of_speaking_tls_has_no_finding_that_is_not_meant(
         if profile.stack != stack.folder.name:
             continue
         report = tmp_path / f"{number}.json"
-        host = stacks.host(profile.site, stack)
-        found = tools.testssl(host, stack.https, stack.authority(), report)
+        host, port = stacks.host(profile.site, stack), stacks.port(profile.site, stack)
+        found = tools.testssl(host, port, stack.authority(), report)
         assert len(found) > 50, "testssl.sh has hardly asked anything"
         assert [one for one in found if not meant(one["id"], one["severity"])] == [], profile.lines
 

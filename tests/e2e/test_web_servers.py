@@ -145,7 +145,7 @@ def test_a_change_is_live_by_reload_and_a_wrong_one_is_refused(lab: OwnLab) -> N
 def test_both_side_by_side(lab: OwnLab) -> None:
     ran = lab.home.labctl("experiment", "servers", lab.name, "--json")
     assert ran.status == 0, ran.said
-    figures = ran.json()["figures"]
+    figures = ran.json["figures"]
     found = {figure["key"]: figure["value"] for figure in figures}
     assert {figure["side"] for figure in figures} == set(SERVERS)
     for server in SERVERS:
@@ -163,13 +163,14 @@ def test_both_side_by_side(lab: OwnLab) -> None:
 def test_one_word_puts_the_same_sites_behind_apache(fresh: Labs) -> None:
     made = fresh("hello")
     made.replace("lab.yml", "services:\n", "services:\n  front: {server: apache}\n")
+    made.replace("lab.yml", "app: app", "app: {service: app, replicas: 2}")
     made.must("up")
     made.must("check")
     ca = made.authority()
-    answer = curl(made.url("app"), ca=ca)
-    if answer.exit:  # a site by HTTP only
-        answer = curl(made.url("app", scheme="http"))
-    assert answer.headers["server"] != "nginx"
+    assert curl(made.url("www"), ca=ca).headers["server"] == "Apache"
+    made.client.containers.get(made.container("app-2")).kill()
+    answers = [curl(made.url("app"), ca=ca) for _ in range(4)]
+    assert [answer.status for answer in answers] == [200] * 4
 
 
 EXERCISES = tuple(sorted(p.name for p in (ROOT / "stacks/web-servers/exercises").iterdir()))

@@ -41,6 +41,15 @@ def test_what_a_machine_is(lab: Lab) -> None:
     assert host["Mounts"][0]["ReadOnly"] is True
 
 
+def test_a_visitor_is_a_neighbour_of_sites_with_addresses_of_their_own(lab: Lab) -> None:
+    near = replace(lab.machines["client"], further={"": "169.254.16.7"})
+    body = definition.wanted(
+        document(replace(lab, machines={**lab.machines, "client": near})), "one", "client"
+    )
+    (network,) = body["NetworkingConfig"]["EndpointsConfig"].values()
+    assert network["IPAMConfig"]["LinkLocalIPs"] == ["169.254.16.7"]
+
+
 @pytest.mark.parametrize("key", ["privileged", "devices", "network_mode", "ports"])
 def test_what_is_not_understood_is_refused(lab: Lab, key: str) -> None:
     said = document(lab)

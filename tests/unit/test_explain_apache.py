@@ -113,6 +113,20 @@ def test_address_and_port_come_before_the_name() -> None:
     assert by_port.why == "it is the only one at port 8080: no name is looked at"
 
 
+def test_the_choice_is_walked_through() -> None:
+    lab, _ = rendered()
+    address, port = explained("http://pages.apache.test/").steps[0].walk
+    everybodys = "no virtual host is for it alone, so those for every address are asked"
+    assert address == f"{lab.address_of('apache')}: {everybodys}"
+    assert port.startswith("80: these are unknown.invalid, ")
+    assert port.endswith(", chat-apache.apache.test, far.apache.test, pages.apache.test")
+    own, alone = explained("http://apache-address.apache.test/").steps[0].walk
+    assert own.endswith(": the virtual hosts for it alone are asked")
+    assert alone == "80: these are apache-address.apache.test"
+    _, nginx = explained("http://chat.apache.test/").steps[0].walk
+    assert nginx.startswith("80: these are _, ")
+
+
 def test_the_machine_behind_is_followed_from_apache_to_nginx() -> None:
     steps = explained("https://far.apache.test/").steps
     assert [step.machine for step in steps] == ["apache", "far"]

@@ -253,6 +253,7 @@ def test_there_is_no_root_before_the_first_run(home: Path) -> None:
         {"records": (Record("@", "A", "198.18.0.3"),)},
         {"sites": LAB.sites[1:]},
         {"machines": {"www": machine("www", "198.18.0.9")}},
+        {"machines": {"www": replace(LAB.machines["www"], further={"www": "169.254.16.9"})}},
     ],
 )
 def test_the_serial_follows_what_zones_are_made_from(home: Path, change: dict[str, object]) -> None:

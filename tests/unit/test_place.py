@@ -59,6 +59,25 @@ def test_a_full_subnet_is_said() -> None:
     assert "subnet:" in caught.value.hint
 
 
+def test_a_site_with_an_address_of_its_own_has_neighbours_who_visit_it(folder: Path) -> None:
+    own = LAB.replace("{www: www}", "{www: {service: www, own-address: true}}")
+    lab, before = lab_from(own, folder), lab_from(LAB, folder)
+    further = {name: one.further for name, one in lab.machines.items() if one.further}
+    assert {name: set(sites) for name, sites in further.items()} == {
+        "front": {"www"},
+        "client": {""},
+        "resolver": {""},
+    }
+    found = [address for sites in further.values() for address in sites.values()]
+    assert len(set(found)) == len(found)
+    assert all(ipaddress.IPv4Address(address).is_link_local for address in found)
+    assert lab.own_address_of(lab.sites[0]) == further["front"]["www"]
+    assert [one.addresses for one in lab.machines.values()] == [
+        one.addresses for one in before.machines.values()
+    ]
+    assert not any(one.further for one in before.machines.values())
+
+
 def test_services_of_one_machine_share_it(folder: Path) -> None:
     lab = lab_from(LAB, folder)
     assert lab.machines["www"].services == ("www", "docs")
