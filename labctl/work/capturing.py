@@ -77,16 +77,18 @@ def _wire(order: Order, say: Say) -> Iterator[Wire]:
         raise LabctlError(f"{order.lab} is not up", f"`labctl up {order.lab}` brings it up")
     tools(lambda: say("building the image with tcpdump, once"))
     networks = {one["Labels"].get(_LINK): one for one in api.networks([f"{LABEL}.lab={order.lab}"])}
-    where = order.where or next(iter(_session(order).lab.networks)).name
+    session = _session(order)
+    visitors = {one.name for one in session.lab.machines.values() if one.visiting}
+    where = order.where or session.lab.networks[0].name
     if where in found:
         yield capture.of_machine(found[where])
     elif where in networks:
         yield capture.of_segment(networks[where])
-    elif where in _session(order).lab.machines and _session(order).lab.machines[where].visiting:
-        with visiting(_session(order)) as visitors:
-            yield capture.of_machine(visitors[where])
+    elif where in visitors:
+        with visiting(session) as containers:
+            yield capture.of_machine(containers[where])
     else:
-        known = nearest(where, [*found, *networks])
+        known = nearest(where, [*found, *networks, *visitors])
         raise LabctlError(f"{order.lab} has no machine and no network '{where}'", known, 2)
 
 
