@@ -237,7 +237,7 @@ def test_certbot_by_http_and_its_renewal(lab: OwnLab) -> None:
         return issued(lab, path) != first
 
     assert not renewed("1 second"), "it is not due yet"
-    eventually(lambda: renewed(f"{LIFETIME - 15} seconds"), LIFETIME)
+    eventually(lambda: renewed(f"{LIFETIME - 5} seconds"), LIFETIME)
 
 
 def test_dehydrated_by_dns(lab: OwnLab) -> None:
