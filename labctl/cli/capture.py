@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         )
     order = _order(options)
     if options.live:
-        told = capturing.live(order, lambda line: print(line, flush=True))
+        told = capturing.live(order, lambda line: print(line, flush=True), _tell)
     else:
         ending = "pcapng" if order.decrypt else "pcap"
         path = Path(options.out or f"{order.lab}-{order.where or 'internet'}.{ending}")
@@ -68,7 +68,7 @@ def _order(options: argparse.Namespace) -> Order:
 
 
 def _tell(text: str) -> None:
-    print(f"{text}; Ctrl-C ends it", file=sys.stderr, flush=True)
+    print(text, file=sys.stderr, flush=True)
 
 
 def _seconds(text: str) -> int:

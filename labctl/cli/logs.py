@@ -17,10 +17,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print what the daemons said."""
     from labctl.engines.compose import Engine, logs
+    from labctl.render.compose import LABEL
     from labctl.work.which import lab_and_rest
 
     lab, rest = lab_and_rest(options.words)
     machine = common.at_most_one(rest)
-    if machine:
-        common.container_of(Engine(), lab, machine)
+    engine = Engine()
+    there = {one["Labels"][f"{LABEL}.machine"] for one in engine.containers(lab)}
+    if machine and machine not in there:
+        common.container_of(engine, lab, machine)  # says which there are
     return logs(lab, machine, options.follow, options.tail)

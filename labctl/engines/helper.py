@@ -11,7 +11,7 @@ import contextlib
 import secrets
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -123,12 +123,16 @@ def remove(containers: Sequence[str]) -> None:
             api.call("DELETE", f"/containers/{container}?force=1")
 
 
-def tools() -> str:
-    """The image with the programs that helpers run; built now where the engine lacks it."""
+def tools(building: Callable[[], None] = lambda: None) -> str:
+    """The image with the programs that helpers run; built now where the engine lacks it.
+
+    ``building`` is called before: that takes a while.
+    """
     recipe = own_recipe()
     name = reference(TOOLS, recipe)
     if api.lacks([name]):
         from labctl.engines import connect, images
 
+        building()
         images.build(connect(), {name: TOOLS}, recipe, lambda _: None)
     return name

@@ -54,7 +54,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
     """Pebble, and the nginx that it is reached through."""
     return Expansion(
         packages=webserver.PACKAGES | {"pebble"},
-        capabilities=webserver.CAPABILITIES,
+        capabilities=webserver.CAPABILITIES | {"CHOWN"},
         daemons=(webserver.DAEMON, _daemon()),
         ports={"http": 80, "https": 443},
         records=(Record(service.name, "A", AddressOf(service.name)),),

@@ -206,6 +206,23 @@ def _site(site: Site, front: Service, lab: Lab, kept: Kept) -> Iterable[File]:
         )
 
 
+def _client(site: Site) -> str:
+    """nginx's variable with the one of a closed site's people who asks."""
+    return f"client_of_{re.sub(r'[^a-z0-9]', '_', site.name)}"
+
+
+def _who(site: Site, lab: Lab) -> str:
+    """What the site's service is told of who asks, in nginx's words; "" where it is no question.
+
+    A service with a closed site is told by all its sites, so that no visitor can say it himself.
+    """
+    if not any(one.clients for one in lab.sites_by_service[site.service]):
+        return ""
+    if not site.clients:
+        return '""'
+    return "$http_x_client" if _inspected((site,), lab) else f"${_client(site)}"
+
+
 def _names(site: Site, front: Service, lab: Lab) -> Mapping[str, Any]:
     """What the template of a virtual host may use."""
     service = lab.services[site.service]
@@ -214,9 +231,8 @@ def _names(site: Site, front: Service, lab: Lab) -> Mapping[str, Any]:
     addresses = _seen_from(front, service, lab)
     return {
         "site": site,
-        # who of a closed site's people asks is told to its service, and nobody else says it
-        "tells_who": any(one.clients for one in lab.sites_by_service.get(service.name, ())),
-        "client": f"client_of_{re.sub(r'[^a-z0-9]', '_', site.name)}",
+        "client": _client(site),
+        "who": _who(site, lab),
         "address": lab.own_address_of(site),
         "localhost": lab.localhost,
         "https_port": webserver.https_port(lab.machines[front.machine], lab),

@@ -18,8 +18,9 @@ class Route:
 
     A service with ``locations`` is answered by the web server ``server`` with that template, in
     its language: nginx's location blocks, or what stands in a virtual host of Apache's. That is
-    the front itself when the service is placed there, else one on its own machine. Without, its
-    own daemon speaks HTTP on ``port``.
+    the front itself when the service is placed there, else one on its own machine. There it also
+    finds ``who``: what a program is told of who asks, in nginx's words, or "" where the front has
+    told it already or nobody is asked. Without, its own daemon speaks HTTP on ``port``.
     """
 
     port: int = 80

@@ -47,9 +47,9 @@ def _cache() -> jinja2.BytecodeCache | None:
     return jinja2.FileSystemBytecodeCache(str(directory))
 
 
-def text(template: Template) -> str:
-    """The text of a template with its names."""
-    names: dict[str, Any] = dict(template.context)
+def text(template: Template, **more: Any) -> str:
+    """The text of a template with its names, and with those that are known only where it lands."""
+    names: dict[str, Any] = {**template.context, **more}
     return environment().get_template(template.name).render(names)
 
 

@@ -12,6 +12,7 @@ from labctl import pcap
 from labctl.engines import api, capture
 from labctl.engines.capture import Wire
 from labctl.engines.compose import Engine
+from labctl.engines.helper import tools
 from labctl.errors import LabctlError
 from labctl.model import KEY_LOG, Lab
 from labctl.render.compose import LABEL
@@ -21,6 +22,7 @@ from labctl.work.session import Session
 from labctl.work.visitor import visiting
 
 _LINK = "com.docker.compose.network"
+_ENDS = "; Ctrl-C ends it"
 _LOG_LIMIT = 16 * 2**20  # bytes of a key log
 
 
@@ -46,43 +48,47 @@ def to_file(order: Order, path: Path, fresh: bool, say: Say) -> str:
     that logs its keys, or tcpdump refuses.
     """
     logs = key_logs(_session(order).lab) if order.decrypt else {}
-    with _wire(order) as wire:
+    with _wire(order, say) as wire:
         words = capture.words(wire, order.expression, order.count, live=False)
         with _opened(path, fresh) as file:
             told = capture.capture(
-                wire, words, file, order.seconds, lambda: say(f"capturing into {path}")
+                wire, words, file, order.seconds, lambda: say(f"capturing into {path}{_ENDS}")
             )
         if order.decrypt:
             told += _decrypted(path, _read(logs, order.lab))
     return told
 
 
-def live(order: Order, say: Say) -> str:
-    """Print packets as they pass, as text; what tcpdump counted."""
-    with _wire(order) as wire:
+def live(order: Order, show: Say, say: Say) -> str:
+    """Show packets as they pass, as text; what tcpdump counted."""
+    with _wire(order, say) as wire:
         words = capture.words(wire, order.expression, order.count, live=True)
         return capture.capture(
-            wire, words, lambda line: say(printable(line)), order.seconds, lambda: None
-        )
+            wire, words, lambda line: show(printable(line)), order.seconds,
+            lambda: say(f"capturing{_ENDS}"),
+        )  # fmt: skip
 
 
 @contextmanager
-def _wire(order: Order) -> Iterator[Wire]:
+def _wire(order: Order, say: Say) -> Iterator[Wire]:
     """Where to listen; a machine that only visits is there meanwhile."""
     found = running(Engine(), order.lab)
     if not found:
         raise LabctlError(f"{order.lab} is not up", f"`labctl up {order.lab}` brings it up")
+    tools(lambda: say("building the image with tcpdump, once"))
     networks = {one["Labels"].get(_LINK): one for one in api.networks([f"{LABEL}.lab={order.lab}"])}
-    where = order.where or next(iter(_session(order).lab.networks)).name
+    session = _session(order)
+    visitors = {one.name for one in session.lab.machines.values() if one.visiting}
+    where = order.where or session.lab.networks[0].name
     if where in found:
         yield capture.of_machine(found[where])
     elif where in networks:
         yield capture.of_segment(networks[where])
-    elif where in _session(order).lab.machines and _session(order).lab.machines[where].visiting:
-        with visiting(_session(order)) as visitors:
-            yield capture.of_machine(visitors[where])
+    elif where in visitors:
+        with visiting(session) as containers:
+            yield capture.of_machine(containers[where])
     else:
-        known = nearest(where, [*found, *networks])
+        known = nearest(where, [*found, *networks, *visitors])
         raise LabctlError(f"{order.lab} has no machine and no network '{where}'", known, 2)
 
 
@@ -92,13 +98,18 @@ def _session(order: Order) -> Session:
 
 @contextmanager
 def _opened(path: Path, fresh: bool) -> Iterator[IO[bytes]]:
-    """A file for packets, which may have passwords in them."""
+    """A file for packets, which may have passwords in them; none is left empty."""
+    before = path.exists()
     try:
         path.touch(mode=0o600, exist_ok=not fresh)
-        with path.open("wb") as file:
-            yield file
     except FileExistsError:
         raise LabctlError(f"{path} is there already", "`--out FILE` names another", 2) from None
+    try:
+        with path.open("wb") as file:
+            yield file
+    finally:
+        if not before and path.stat().st_size == 0:
+            path.unlink()
 
 
 def key_logs(lab: Lab) -> dict[str, str]:

@@ -71,11 +71,10 @@ def _add(found: dict[str, Wanted], session: Session, recipe: Recipe) -> None:
 
 
 def users(lab: Lab) -> Iterator[tuple[str, frozenset[str], Extra]]:
-    """Who runs an image with what in it: machines, and what bounds them on their host."""
+    """Who runs an image with what in it: machines, and helpers, for limits and captures."""
     for machine in lab.machines.values():
         yield machine.name, machine.packages, machine.extra
-    if any(one.limits.disk or one.limits.bandwidth for one in lab.machines.values()):
-        yield "limits", TOOLS, NOTHING
+    yield "helpers", TOOLS, NOTHING
 
 
 def build(

@@ -19,10 +19,20 @@ from tests.e2e.support.wait import eventually
 pytestmark = pytest.mark.e2e
 SERVERS = {"nginx", "named", "postfix", "dovecot", "opendkim", "gunicorn-app", "websocket-chat"}
 
+STAFF = "  staff: {service: forms, clients: alice}\n"
+# a program that says what it was told of who asks, and of another header of the visitor's
+TOLD = (
+    "printf 'Content-Type: text/html",
+    """printf 'X-Told: %s,%s\\r\\n' "${HTTP_X_CLIENT-}" "${HTTP_X_OTHER-}"
+printf 'Content-Type: text/html""",
+)
+
 
 @pytest.fixture(scope="module")
 def lab(own: Labs) -> OwnLab:
     made = own("lab1")
+    made.replace("lab.yml", "  forms: forms\n", "  forms: forms\n" + STAFF)
+    made.replace("forms/cgi-bin/form.sh", *TOLD)
     made.must("up", "--on", "bare-metal")
     return made
 
@@ -69,6 +79,20 @@ def test_a_server_logs_who_really_asks(lab: OwnLab) -> None:
 
     eventually(lambda: len(logged()) == 2)  # nginx's line, which it buffers, and gunicorn's
     assert all(client in line for line in logged())
+
+
+def test_no_visitor_says_who_asks(lab: OwnLab) -> None:
+    forged = ("-H", "X-Client: bob", "-H", "X-Other: bob")
+    shown = ("--cert", "/root/tls/alice.pem", "--key", "/root/tls/alice.key")
+
+    def told(site: str, *words: str) -> str:
+        url = f"https://{site}.{lab.domain}/cgi-bin/form.sh"
+        command = ("curl", "-sS", "-o", "/dev/null", "-w", "%header{x-told}", *words)
+        return lab.output("client", *command, url)
+
+    assert told("staff", *shown) == "alice,"
+    assert told("staff", *shown, *forged) == "alice,bob"
+    assert told("forms", *forged) == ",bob"
 
 
 def test_a_change_is_a_reload_and_loses_no_request(lab: OwnLab) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.support.home import run
 from tests.e2e.support.lab import OwnLab
+from tests.e2e.support.packets import capturing
 from tests.e2e.support.wait import eventually
 
 pytestmark = pytest.mark.e2e
@@ -290,3 +292,16 @@ def test_a_proxy_that_reaches_nothing_is_noticed(
     with rule(company, refusal):
         assert failing(company) == {"the proxy reaches the Internet for the LAN"}
     assert not failing(company)
+
+
+def test_each_segment_can_be_listened_to(company: OwnLab, tmp_path: Path) -> None:
+    """What the front answers itself is seen on its own segment, and on no segment behind it."""
+    seen = {name: tmp_path / f"{name}.pcap" for name in ("internet", "dmz", "lan")}
+    with ExitStack() as captures:
+        for name, file in seen.items():
+            words = (name, "--filter", "tcp port 80", "--out", str(file))
+            captures.enter_context(capturing(company, *words))
+        url = f"http://www.{company.domain}/?by-the-front"
+        company.output("client", "curl", "-sS", url)
+    found = {name for name, file in seen.items() if b"/?by-the-front" in file.read_bytes()}
+    assert found == {"internet", "dmz"}

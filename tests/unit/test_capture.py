@@ -12,6 +12,7 @@ import pytest
 
 from labctl.engines import capture, helper
 from labctl.errors import LabctlError
+from labctl.work import capturing
 
 # what `docker run … IMAGE --signal=KILL SECONDS /bin/sh -euc PROGRAM …` runs, without a container
 DOCKER = """#!/bin/sh
@@ -130,3 +131,30 @@ def test_a_segment_is_its_bridge_on_the_engines_host() -> None:
 
 def test_a_filter_is_no_option() -> None:
     assert capture.words(WIRE, "-w /etc/passwd", 0, live=True)[-2:] == ["--", "-w /etc/passwd"]
+
+
+def opened(path: Path, *, fresh: bool = False, data: bytes = b"") -> None:
+    with capturing._opened(path, fresh) as file:
+        file.write(data)
+
+
+def test_a_file_with_packets_is_its_owners_and_is_not_written_over_by_chance(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "it.pcap"
+    opened(file, fresh=True, data=b"packets")
+    assert file.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(LabctlError, match="is there already") as caught:
+        opened(file, fresh=True)
+    assert caught.value.status == 2
+    assert file.read_bytes() == b"packets"
+    opened(file, data=b"others")
+    assert file.read_bytes() == b"others"
+
+
+def test_no_file_is_left_where_nothing_was_captured(tmp_path: Path) -> None:
+    opened(tmp_path / "empty")
+    assert not (tmp_path / "empty").exists()
+    (tmp_path / "there").touch()
+    opened(tmp_path / "there")
+    assert (tmp_path / "there").exists()

@@ -54,12 +54,9 @@ def test_an_order_holds_until_the_lab_file_says_otherwise(folder: Path) -> None:
     assert merged(rewritten, book).limits == replace(rewritten.limits, cpus=2.0)
 
 
-def test_disks_and_bandwidth_need_an_image_of_their_own(folder: Path) -> None:
-    assert {who: what for who, what, _ in lab_images.users(placed(folder, Book()))}[
-        "limits"
-    ] == TOOLS
-    plain = placed(folder, Book(), "lab: x\nservices:\n  app: wsgi\n")
-    assert "limits" not in {who for who, _, _ in lab_images.users(plain)}
+def test_limits_and_captures_need_an_image_that_is_saved_with_any_lab(folder: Path) -> None:
+    found = lab_images.users(placed(folder, Book(), "lab: x\nservices:\n  app: wsgi\n"))
+    assert ("helpers", TOOLS) in {(who, what) for who, what, _ in found}
 
 
 def test_an_order_of_what_the_lab_file_says_is_none(folder: Path) -> None:

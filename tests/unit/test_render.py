@@ -16,6 +16,7 @@ from labctl.render.tree import Files
 from tests.support import kept_for, lab_at, tree_of
 
 STACKS = Path(__file__).parents[2] / "stacks"
+ROOT = ("root", "root")
 HOSTILE = "a b'\"$(id)`id`;\\ \u00e9"
 DAEMON = Daemon(
     name="echo",
@@ -130,3 +131,11 @@ def test_private_keys_are_for_their_owner_only(stack: str) -> None:
         for path, entry in files.items():
             if b"PRIVATE KEY" in entry.content or path.endswith(".private"):
                 assert entry.mode in (0o600, 0o640), path
+
+
+@pytest.mark.parametrize("stack", sorted(path.parent.name for path in STACKS.glob("*/lab.yml")))
+def test_a_machine_may_give_its_files_to_their_owners(stack: str) -> None:
+    lab = lab_at(STACKS / stack / "lab.yml")
+    for name, files in tree_of(lab).machines.items():
+        given = {path for path, entry in files.items() if (entry.owner, entry.group) != ROOT}
+        assert not given or "CHOWN" in lab.machines[name].capabilities, (name, given)

@@ -50,9 +50,9 @@ def test_the_hook_changes_the_record_of_the_name_that_is_asked_for(tmp_path: Pat
 
     name = "_acme-challenge.shop.issue.test."
     assert said("deploy_challenge", "shop.issue.test", "token", "value") == (
-        f'bind nsupdate -l\nupdate add {name} 1 TXT "value"\nsend\n'
+        f'bind nsupdate -4 -l\nupdate add {name} 1 TXT "value"\nsend\n'
     )
     assert said("clean_challenge", "shop.issue.test", "token", "value") == (
-        f"bind nsupdate -l\nupdate delete {name} TXT\nsend\n"
+        f"bind nsupdate -4 -l\nupdate delete {name} TXT\nsend\n"
     )
     assert said("startup_hook") == ""

@@ -54,7 +54,7 @@ def test_a_service_without_cpp_compiles_nothing() -> None:
     assert not expansion.daemons[0].test
     assert expansion.route
     assert expansion.route.locations
-    assert "cgi-bin/(?<cgi_program>(?:" not in templates.text(expansion.route.locations)
+    assert "cgi-bin/(?<cgi_program>(?:" not in templates.text(expansion.route.locations, who="")
 
 
 def test_names_that_are_no_programs() -> None:

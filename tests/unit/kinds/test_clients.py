@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from labctl.errors import LabctlError
 from labctl.model import Lab
 from labctl.work.capturing import key_logs
 from labctl.work.session import wants
-from tests.support import lab_from, tree_of
+from tests.support import lab_at, lab_from, tree_of
 
 CLOSED = """\
 lab: closed
@@ -76,7 +77,12 @@ WHO = "proxy_set_header X-Client"
 
 def hosts(text: str, front: str = "front") -> dict[str, str]:
     """The virtual hosts of nginx by site, with all sites answered by a service behind it."""
-    files = tree_of(lab(text)).machines[front]
+    return virtual_hosts(lab(text), front)
+
+
+def virtual_hosts(made: Lab, machine: str) -> dict[str, str]:
+    """The virtual hosts of a machine's nginx, by their names."""
+    files = tree_of(made).machines[machine]
     folder = "/etc/nginx/sites-enabled/"
     found = {path: entry.content.decode() for path, entry in files.items() if folder in path}
     return {path.removeprefix(folder).removesuffix(".conf"): text for path, text in found.items()}
@@ -87,6 +93,19 @@ def test_only_the_closed_site_tells_its_service_who_asks() -> None:
     assert f"{WHO} $client_of_www;" in found["www"]
     assert f'{WHO} "";' in found["open"]
     assert WHO not in hosts(CLOSED.replace("[alice, bob]", "[]"))["www"]
+
+
+def test_programs_on_the_fronts_machine_are_told_as_well() -> None:
+    made = virtual_hosts(lab_at(FOLDER / "clients-local" / "lab.yml"), "all")
+    param = re.compile(r"fastcgi_param HTTP_X_CLIENT +(\S+);")
+    told = {name: param.findall(text) for name, text in made.items() if "fastcgi_pass" in text}
+    assert told == {
+        "forms": ["$client_of_forms"],
+        "watched": ["$http_x_client"],
+        "open": ['""'],
+        "shop": ["$client_of_shop"],
+        "www": [],
+    }
 
 
 def test_who_asks_is_told_through_the_inspector() -> None:

@@ -1,0 +1,1 @@
+<?php echo htmlspecialchars($_SERVER["HTTP_X_CLIENT"]);
