@@ -93,7 +93,7 @@ def _daemon(service: Service) -> Daemon:
     options: Options = service.options
     return Daemon(
         name=daemon(service),
-        run=options.command or (START,),
+        run=(START, *options.command),
         prepare=databases.prepared(service.name, options.prepare),
         restarts=(f"/etc/labctl/daemons/{daemon(service)}/",),
         environment={"PORT": str(options.port), **options.environment},
@@ -124,4 +124,4 @@ def _checks(service: Service, scope: Scope) -> Iterable[Check]:
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """What the application is told of its database; all else is in its image."""
     yield from databases.environment(service, daemon(service), lab, kept)
-    yield databases.run_as(service, daemon(service), "root", "/")
+    yield databases.run_through(service, daemon(service), (START,), "/")
