@@ -233,7 +233,8 @@ http.server.ThreadingHTTPServer(("", int(os.environ["PORT"])), Answer).serve_for
 FOREIGN = """\
 lab: x
 services:
-  shop: {kind: image, image: "%s", port: 3000, health: /up, database: db}
+  shop:
+    {kind: image, image: "%s", port: 3000, health: /up, database: db, prepare: [cp main.py /tmp]}
   db: postgresql
 sites: {shop: shop}
 """
@@ -267,6 +268,10 @@ def test_any_other_framework_is_an_image_with_a_port(foreign: tuple[OwnLab, str]
     answer = curl(lab.url("shop", "/up"), ca=lab.authority())
     assert (answer.status, answer.body) == (200, "1234 /app good morning shop")
     lab.must("check")
+    # commands are run as it runs: its folder, its user and that one's home
+    assert lab.output("shop", "stat", "-c", "%U", "/tmp/main.py") == "rails\n"
+    said = lab.output("shop", "as-shop", "sh", "-c", "id -un; pwd; echo $HOME $GREETING")
+    assert said.splitlines() == ["rails", "/app", "/home/rails good morning"]
     # it has what every machine has: limits, names, and what runs again when it dies
     assert lab.inspect("shop")["HostConfig"]["CapDrop"] == ["ALL"]
     assert lab.domain in lab.output("shop", "cat", "/etc/resolv.conf")
