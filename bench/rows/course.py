@@ -78,6 +78,7 @@ def frameworks(lab: BenchLab, rounds: int) -> Iterator[Row]:
         host = f"{name}.{lab.domain}"
         through = partial(load.requests, f"http://{host}{PERSON}", connections=VISITORS)
         direct = partial(load.requests, f"http://{servers[name]}{PERSON}", host, VISITORS)
+        direct()  # Node.js compiles what is run often: its first seconds say nothing
         ours, theirs = interleaved(rounds, [through, direct])
         note = f"{ours.median:,.0f} against {theirs.median:,.0f} a second"
         what = f"web-dynamic, {name}: a page from the database through the front against direct"
