@@ -106,8 +106,12 @@ def runner(service: str) -> str:
 
 def run_as(service: Service, daemon: str, user: str, home: str) -> File:
     """That command: in the application's folder, with its environment, as its user."""
-    words = ["s6-envdir", "-fn", f"/etc/labctl/daemons/{daemon}/env"]
-    words += ["s6-setuidgid", user] if user != "root" else []
+    return run_through(service, daemon, ("s6-setuidgid", user), home)
+
+
+def run_through(service: Service, daemon: str, through: Iterable[str], home: str) -> File:
+    """That command, by way of a program that runs another one as the application runs."""
+    words = ["s6-envdir", "-fn", f"/etc/labctl/daemons/{daemon}/env", *through]
     text = (
         "#!/bin/sh\n"
         f"# as-{service.name} COMMAND…: runs it as {service.name} itself runs\n"

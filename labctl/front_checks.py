@@ -11,31 +11,31 @@ from labctl.model import Check, Service, Site
 
 
 def of_site(site: Site) -> Iterable[Check]:
-    """What a client sees at the first page of a site, by HTTPS and by HTTP."""
+    """What a client sees at a site, by HTTPS and by HTTP, where its service says that it works."""
+    url = site.url("https", site.health)
     if site.clients:
-        url = site.url("https")
         yield _check(site, "refuses who has no certificate", url, {"status": 400})
         lets_in = _check(site, f"lets {site.clients[0]} in", url, {"status": _GOOD})
         yield replace(lets_in, ask={"url": url, "person": site.clients[0]})
     elif site.tls == "ca":
-        yield _check(site, "answers by HTTPS", site.url("https"), {"status": _GOOD})
+        yield _check(site, "answers by HTTPS", url, {"status": _GOOD})
     if site.tls == "self-signed" and not site.clients:
         yield _check(
             site,
             "is refused by a client that trusts only the lab's CA",
-            site.url("https"),
+            url,
             {"error": {"matches": "(?i)self.signed certificate"}},
         )
     if site.plain:
         words, plain = _PLAIN[site.http]
-        yield _check(site, words, site.url("http"), plain)
+        yield _check(site, words, site.url("http", site.health), plain)
     if site.alone:
         yield _whatever_the_name(site)
 
 
 def _whatever_the_name(site: Site) -> Check:
     """Where a site answers alone, a name that is nobody's gets it as well."""
-    url = site.url().replace(site.host, f"no-such-site.{site.host}", 1)
+    url = site.url(path=site.health).replace(site.host, f"no-such-site.{site.host}", 1)
     mismatch = {"error": {"matches": "(?i)no alternative certificate subject name|self.signed"}}
     return Check(
         name=f"{site.host} answers where it is alone, whatever the name",

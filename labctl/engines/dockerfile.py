@@ -200,7 +200,7 @@ def machine_files(packages: Iterable[str], recipe: Recipe) -> dict[str, bytes]:
     if not patterns:
         return found
     lines = "".join(f"path-exclude={pattern}\n" for pattern in patterns)
-    trim = f"# not needed to compile a program\n{lines}".encode()
+    trim = f"# not needed in a lab\n{lines}".encode()
     return {f"{DPKG_CONFIG}-trim": trim, **found}
 
 

@@ -54,18 +54,38 @@ def _pulled(client: docker.DockerClient, image: str) -> Any:
 def script(config: Mapping[str, Any], image: str) -> str:
     """The script that does what the engine would: entrypoint and command, in the image's directory.
 
-    They run as the image's user (OCI image specification, ``config``). Its environment is the
-    machine's already.
+    They run as the image's user (OCI image specification, ``config``); so does a command that the
+    script is given instead. Its environment is the machine's already.
     """
     words = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
-    user = ["s6-setuidgid", config["User"]] if config.get("User") else []
     missing = f"{image} says no program that it runs; say one with `command:`"
     lines = [
         "#!/bin/sh",
-        f"# starts what {image} was made for",
+        f"# application [COMMAND...]: what {image} was made for, or what else is to run as it",
+        f"[ $# -gt 0 ] || set -- {shlex.join(words)}",
+        f"[ $# -gt 0 ] || {{ echo {shlex.quote(missing)} >&2; exit 1; }}",
         f"cd {shlex.quote(config.get('WorkingDir') or '/')}",
-        f"exec {shlex.join([*user, *words])}"
-        if words
-        else f"echo {shlex.quote(missing)} >&2; exit 1",
+        *_as_user(config.get("User") or "root"),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _as_user(said: str) -> list[str]:
+    """The lines that go on as somebody: a name or a number, its group where one is said.
+
+    Without one it is the user's own, with its further groups; who is not in the image is of root's.
+    """
+    user, colon, group = said.partition(":")
+    groups = [f"group={shlex.quote(group)} groups=--clear-groups"]
+    found = [
+        'group=$(id -g "$user" 2>/dev/null) && groups=--init-groups || {',
+        "    group=0 groups=--clear-groups",
+        "}",
+    ]
+    return [
+        f"user={shlex.quote(user)}",
+        *(groups if colon else found),
+        'home=$(getent passwd "$user" | cut -d: -f6)',
+        'export HOME="${home:-/}"',
+        'exec setpriv --reuid="$user" --regid="$group" "$groups" "$@"',
+    ]

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -111,10 +112,25 @@ def _run(command: list[str], folder: Path) -> None:
     except FileNotFoundError:
         raise FetchFailed(f"there is no `{tool}` on this host", f"install {tool}") from None
     if done.returncode:
-        raise FetchFailed(
-            f"{tool} cannot fetch an application's libraries: {_reason(done.stderr)}",
-            "the registry has to answer once; what was fetched is kept",
+        raise _failure(tool, done.stderr)
+
+
+# what pip says of a file before the hashes that it expected, and the one that it got
+_OTHERS = re.compile(r"^ +(?P<library>\S+==\S+) from .*\n +Expected ", re.MULTILINE)
+
+
+def _failure(tool: str, said: str) -> FetchFailed:
+    """What the client has refused, or why it could not ask."""
+    if others := [found["library"] for found in _OTHERS.finditer(said)]:
+        return FetchFailed(
+            f"{tool} cannot fetch an application's libraries: what the registry has as "
+            f"{', '.join(others)} has none of the hashes that are pinned",
+            "the hashes are of another version or have been changed, or the library has",
         )
+    return FetchFailed(
+        f"{tool} cannot fetch an application's libraries: {_reason(said)}",
+        "the registry has to answer once; what was fetched is kept",
+    )
 
 
 def _reason(said: str) -> str:

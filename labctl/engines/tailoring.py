@@ -43,7 +43,14 @@ TRIMS = (
             "/usr/lib/*/libz3.so*",
             "/usr/lib/postgresql/*/lib/bitcode/*",
             "/usr/lib/postgresql/*/lib/llvmjit*",
+            "/usr/share/i18n/*",  # of which locales are made; a lab's databases have C.UTF-8
         ),
+    ),
+    # Express brings 27 MB with it that no program runs.
+    Trim(
+        "nodejs",
+        frozenset({"node-typescript", "node-typescript-types"}),
+        ("/usr/share/nodejs/@types/*", "/usr/share/nodejs/*/logos/*"),
     ),
 )
 

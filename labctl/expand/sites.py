@@ -41,7 +41,15 @@ def _site(site: SiteSpec, here: Setting) -> Site:
         port=site.port,
         own_address=site.own_address,
         party=_party(site, here),
+        health=_health(site, here),
     )
+
+
+def _health(site: SiteSpec, here: Setting) -> str:
+    """The path that its service names; most applications have a first page."""
+    service = here.spec.services.get(site.service)
+    path: str = getattr(service and service.options, "health", "/")
+    return path
 
 
 def _front(site: SiteSpec, here: Setting) -> str:

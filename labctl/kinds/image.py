@@ -14,7 +14,6 @@ from labctl import databases
 from labctl.applications import DATABASE, PREPARE
 from labctl.kinds import Complaint, Scope
 from labctl.model import (
-    Check,
     Daemon,
     Expansion,
     Extra,
@@ -80,7 +79,6 @@ def expand(service: Service, scope: Scope) -> Expansion:
         route=Route(port=options.port),
         ports={"http": options.port},
         volumes=options.data,
-        checks=tuple(_checks(service, scope)),
         limits=Limits(memory=512 * 2**20, processes=200),
         extra=Extra(root=options.image),
         wants=databases.wants(service.name, options.database),
@@ -93,7 +91,7 @@ def _daemon(service: Service) -> Daemon:
     options: Options = service.options
     return Daemon(
         name=daemon(service),
-        run=options.command or (START,),
+        run=(START, *options.command),
         prepare=databases.prepared(service.name, options.prepare),
         restarts=(f"/etc/labctl/daemons/{daemon(service)}/",),
         environment={"PORT": str(options.port), **options.environment},
@@ -105,23 +103,7 @@ def _daemon(service: Service) -> Daemon:
     )
 
 
-def _checks(service: Service, scope: Scope) -> Iterable[Check]:
-    """The health path, as a visitor would ask for it."""
-    for site in scope.sites:
-        if not site.open:
-            continue
-        yield Check(
-            name=f"{site.host}{service.options.health} says that the application works",
-            service=service.name,
-            client="http",
-            ask={"url": site.url(path=service.options.health)},
-            expect={"status": {"matches": "^[23]..$"}},
-            hint=f"`labctl logs {service.machine}` has what the application says",
-            seconds=20,
-        )
-
-
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """What the application is told of its database; all else is in its image."""
     yield from databases.environment(service, daemon(service), lab, kept)
-    yield databases.run_as(service, daemon(service), "root", "/")
+    yield databases.run_through(service, daemon(service), (START,), "/")

@@ -137,7 +137,7 @@ class Site:
     ``front`` is the service that owns its virtual host. The names of one that is another
     ``party``'s are below that one's domains (``labctl.model.names``). Where it is to ``inspect``,
     its requests are recorded (``labctl.inspecting``). Where it has ``clients``, only these people
-    get in, by a certificate.
+    get in, by a certificate. ``health`` is the path that is answered well once its service works.
 
     Sites share their front's address and its ports 80 and 443: there the name decides. One with
     a ``port`` answers at that one only, one with an ``own_address`` at that one only, and both
@@ -160,6 +160,7 @@ class Site:
     party: str = ""
     inspect: bool = False
     clients: tuple[str, ...] = ()
+    health: str = "/"
 
     @property
     def open(self) -> bool:

@@ -6,6 +6,7 @@ Controls: what another's role, another's machine, a wrong hash and a damaged bac
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -233,7 +234,8 @@ http.server.ThreadingHTTPServer(("", int(os.environ["PORT"])), Answer).serve_for
 FOREIGN = """\
 lab: x
 services:
-  shop: {kind: image, image: "%s", port: 3000, health: /up, database: db}
+  shop:
+    {kind: image, image: "%s", port: 3000, health: /up, database: db, prepare: [cp main.py /tmp]}
   db: postgresql
 sites: {shop: shop}
 """
@@ -267,6 +269,10 @@ def test_any_other_framework_is_an_image_with_a_port(foreign: tuple[OwnLab, str]
     answer = curl(lab.url("shop", "/up"), ca=lab.authority())
     assert (answer.status, answer.body) == (200, "1234 /app good morning shop")
     lab.must("check")
+    # commands are run as it runs: its folder, its user and that one's home
+    assert lab.output("shop", "stat", "-c", "%U", "/tmp/main.py") == "rails\n"
+    said = lab.output("shop", "as-shop", "sh", "-c", "id -un; pwd; echo $HOME $GREETING")
+    assert said.splitlines() == ["rails", "/app", "/home/rails good morning"]
     # it has what every machine has: limits, names, and what runs again when it dies
     assert lab.inspect("shop")["HostConfig"]["CapDrop"] == ["ALL"]
     assert lab.domain in lab.output("shop", "cat", "/etc/resolv.conf")
@@ -280,3 +286,43 @@ def test_an_image_that_nobody_has_is_told(own: Labs) -> None:
     ran = lab.up()
     assert ran.status == 1
     assert "there is no image 'somebody/never-made:1' on this host" in ran.said
+
+
+MS = (
+    "sha512-"
+    "6FlzubTLZG3J2a/NVCAleEhjzq5oxgHyaCU9yYXvcLsvoVaHJq/s5xXI6/XXP6tz7R9xAOtHnSO/tXtF3WRTlA=="
+)
+PINNED = {
+    "server.js": "const ms = require('ms');\n"
+    "require('http').createServer((request, response) => {\n"
+    "  response.end(`${ms('2 days')} ${require.resolve('ms')}`);\n"
+    "}).listen(process.env.PORT, process.env.HOST);\n",
+    "package.json": json.dumps({"name": "pinned", "dependencies": {"ms": "2.1.3"}}),
+    "package-lock.json": json.dumps({
+        "name": "pinned", "lockfileVersion": 3, "requires": True,
+        "packages": {
+            "": {"name": "pinned", "dependencies": {"ms": "2.1.3"}},
+            "node_modules/ms": {"version": "2.1.3", "integrity": MS},
+        },
+    }),
+    # the packages of web-dynamic's: what Debian has of both is in one layer
+    "lab.yml": "lab: x\nservices:\n  pinned:\n    kind: node\n"
+    "    packages: [node-express, node-ejs, node-pg, procps]\n"
+    "    libraries: package-lock.json\nsites: {pinned: pinned}\n",
+}  # fmt: skip
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="this host has no npm")
+def test_npm_libraries_are_in_the_image_with_the_hashes_that_pin_them(own: Labs) -> None:
+    lab = own("hello")
+    for name, text in PINNED.items():
+        lab.write(name if name == "lab.yml" else f"pinned/{name}", text)
+    lab.must("up")
+    found = curl(lab.url("pinned"), ca=lab.authority()).body
+    assert found == "172800000 /usr/lib/libraries/pinned/node_modules/ms/index.js"
+    assert lab.exec("pinned", "npm", "--version").status != 0
+    # the control: with another hash nothing is built, and what runs goes on
+    lab.replace("pinned/package-lock.json", MS[7:27], "A" * 20)
+    refused = lab.up()
+    assert (refused.status, "EINTEGRITY" in refused.said) == (1, True), refused.said
+    assert curl(lab.url("pinned"), ca=lab.authority()).body == found
