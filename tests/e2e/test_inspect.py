@@ -187,6 +187,7 @@ def test_one_more_site_is_a_reload(lab: OwnLab, authority: Path) -> None:
         lab.must("up")
         assert curl(lab.url("quiet"), ca=authority).status == 200
         eventually(lambda: len(entries(lab, authority, "quiet")) > 0)
+        assert "<option>quiet</option>" in curl(lab.url("inspect"), ca=authority).body
         assert lab.started() == before
         assert lab.pid("front", "inspect-inspect") == pid
     finally:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from labctl.checks.ws import ask
 from tests.unit.stacks.running import STACKS, running
@@ -84,18 +84,41 @@ def test_the_others_hear_who_comes_and_goes(port: int, room: str) -> None:
     async def scene() -> list[Any]:
         first = await websocket_connect(url(port, room, name="Ann"))
         await first.read_message()
+        await presence(first)
         second = await websocket_connect(url(port, room, name="Bob"))
+        came = await presence(first)
         second.close()
-        found: list[Any] = []
-        while len(found) < 2:
-            message = json.loads(await first.read_message() or "{}")
-            found += [message] if message["type"] == "presence" else []
+        went = await presence(first)
         first.close()
-        return found
+        return [came, went]
 
     came, went = asyncio.run(asyncio.wait_for(scene(), 10))
-    assert (came["joined"], came["count"]) == ("Bob", 2)
-    assert (went["left"], went["count"]) == ("Bob", 1)
+    assert (came["joined"], came["left"], came["count"]) == (["Bob"], [], 2)
+    assert (went["joined"], went["left"], went["count"]) == ([], ["Bob"], 1)
+
+
+def test_many_who_come_at_once_are_few_events(port: int, room: str) -> None:
+    async def scene() -> list[Any]:
+        first = await websocket_connect(url(port, room, name="Ann"))
+        names = [f"guest-of-ann-{number}" for number in range(40)]
+        others = await asyncio.gather(*(websocket_connect(url(port, room, name=n)) for n in names))
+        found = [await presence(first)]
+        while found[-1]["count"] < 41:
+            found.append(await presence(first))
+        for one in (first, *others):
+            one.close()
+        assert {name for told in found for name in told["joined"]} == {"Ann", *names}
+        return found
+
+    assert len(asyncio.run(asyncio.wait_for(scene(), 10))) < 20
+
+
+async def presence(ws: WebSocketClientConnection) -> Any:
+    """The next word about who is there."""
+    while True:
+        message = json.loads(await ws.read_message() or "{}")
+        if message["type"] == "presence":
+            return message
 
 
 def test_the_server_speaks_first(port: int, room: str) -> None:
