@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.workspace import LABEL, BenchLab, Workspace
+from bench.workspace import BenchLab, Workspace
 
 IMAGE = "hosting-labctl-bench:latest"
 HERE = Path(__file__).parent
@@ -60,7 +60,7 @@ class Source:
             name=name,
             network=network,
             extra_hosts=dict(hosts),
-            labels=[LABEL],
+            labels=workspace.labels,
         )
 
     def run(self, *words: str) -> str:
@@ -145,5 +145,5 @@ def plain_nginx(lab: BenchLab, content: Path, leaf: Sequence[bytes]) -> Any:
         mem_limit=front["HostConfig"]["Memory"],
         nano_cpus=front["HostConfig"]["NanoCpus"],
         pids_limit=front["HostConfig"]["PidsLimit"],
-        labels=[LABEL],
+        labels=lab.workspace.labels,
     )

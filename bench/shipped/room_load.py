@@ -34,13 +34,17 @@ class Client:
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
             "Sec-WebSocket-Version: 13\r\n\r\n".encode()
         )
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += self.socket.recv(65536)
-        head, _, self.rest = head.partition(b"\r\n\r\n")
+        head, _, self.rest = self.answer().partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 101"):
             raise SystemExit(f"no WebSocket: {head[:80]!r}")
         self.socket.setblocking(False)
+
+    def answer(self):
+        """The head of the answer, and what has come behind it."""
+        found = b""
+        while b"\r\n\r\n" not in found and (part := self.socket.recv(65536)):
+            found += part
+        return found
 
     def say(self, text):
         """Send a masked text frame of less than 126 bytes (RFC 6455 section 5.2)."""
