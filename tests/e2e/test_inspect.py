@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Labs
-from tests.e2e.support.chromium import Chromium
+from tests.e2e.support.chromium import Chromium, Page
 from tests.e2e.support.curl import curl
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.wait import eventually
@@ -46,6 +46,16 @@ def entries(lab: OwnLab, authority: Path, site: str) -> list[dict[str, Any]]:
     assert answer.status == 200, answer
     found: list[dict[str, Any]] = json.loads(answer.body)["log"]["entries"]
     return found
+
+
+def chosen(page: Page, words: str) -> str:
+    """What the inspector's page shows of the latest request whose line has these words."""
+    holds = f"b => b.closest('tr').innerText.includes({json.dumps(words)})"
+    button = f"[...document.querySelectorAll('#rows button')].find({holds})"
+    eventually(lambda: page.run(f"!!{button}"))
+    page.run(f"{button}.click()")
+    parts = "document.getElementById('parts').innerText"
+    return str(eventually(lambda: (told := page.run(parts)) != "…" and told))
 
 
 def test_all_its_checks_hold(lab: OwnLab) -> None:
@@ -138,6 +148,9 @@ def test_frames_of_a_browsers_websocket_are_shown(
         return [m["data"] for e in found for m in e["_webSocketMessages"]]
 
     assert "by hand" in eventually(frames)
+    shown = chosen(browser.open(lab.url("inspect")), "/ws")
+    for words in ("WebSocket frames", "by hand", "text, masked", "Timing"):
+        assert words in shown
 
 
 def test_a_form_and_its_password_are_seen(lab: OwnLab, authority: Path, browser: Chromium) -> None:
@@ -145,11 +158,14 @@ def test_a_form_and_its_password_are_seen(lab: OwnLab, authority: Path, browser:
     page.run("document.querySelector('[name=name]').value = 'Ann'")
     page.run("document.querySelector('[name=password]').value = 's3cret'")
     page.run("document.querySelector('form').requestSubmit()")
-    eventually(lambda: "You are Ann" in page.run("document.body.innerText"))
+    eventually(lambda: "You are Ann" in page.run("document.body?.innerText ?? ''"))
     posted = [e for e in entries(lab, authority, "live") if e["request"]["method"] == "POST"][-1]
     assert "password=s3cret" in posted["request"]["postData"]["text"]
     (cookie,) = posted["response"]["cookies"]
     assert (cookie["name"], cookie["httpOnly"]) == ("session", True)
+    shown = chosen(browser.open(lab.url("inspect")), "POST")
+    for words in ("password=s3cret", "Cookies set", f"{cookie['value']}; httpOnly"):
+        assert words in shown
 
 
 def test_without_the_inspector_its_sites_go_on(lab: OwnLab, authority: Path) -> None:
