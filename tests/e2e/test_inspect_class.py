@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.support.chromium import Chromium
 from tests.e2e.support.classroom import Classroom
 from tests.e2e.support.curl import Answer, curl
 from tests.e2e.support.edge import OwnEdge
 from tests.e2e.support.home import Home
+from tests.e2e.support.wait import eventually
 
 pytestmark = pytest.mark.e2e
 FILES = {
@@ -92,6 +94,17 @@ def test_who_has_it_sees_what_was_asked(edge: OwnEdge, room: Classroom, authorit
         edge, room, authority, "/har", "--user", f"x:{password(room, 's02')}", student="s02"
     )
     assert json.loads(other.body)["log"]["entries"] == []
+
+
+def test_a_browser_that_was_told_it_shows_what_happens(
+    edge: OwnEdge, room: Classroom, tmp_path: Path
+) -> None:
+    host = f"inspect.s01.{room.name}.localhost:{edge.https}"
+    with Chromium(tmp_path, tmp_path / "profile", "--ignore-certificate-errors") as browser:
+        browser.open(f"https://inspector:{password(room, 's01')}@{host}/")  # as typed in its form
+        page = browser.open(f"https://{host}/")
+        curl(edge.url(f"www.s01.{room.name}.localhost", "/?now", "https"), "--insecure")
+        eventually(lambda: "/?now" in page.run("document.getElementById('rows').innerText"))
 
 
 def test_its_checks_hold_without_the_password(room: Classroom) -> None:
