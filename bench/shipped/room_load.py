@@ -7,6 +7,7 @@ were closed before the end. Standard library only.
 """
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -113,7 +114,8 @@ class Room:
 
     def say(self, number):
         self.said[number] = time.monotonic()
-        next(iter(self.clients.values())).say(f"number {number}")
+        with contextlib.suppress(OSError):  # closed meanwhile: `take` finds that out
+            next(iter(self.clients.values())).say(f"number {number}")
 
 
 def main():
@@ -124,13 +126,15 @@ def main():
     for _ in range(int(clients)):
         room.enter(Client(host, int(port), name))
         room.listen(0.001)
-    room.listen(1)
     entered = time.monotonic() - begun
+    room.listen(1)
     for number in range(int(messages)):
+        if not room.clients:
+            break
         room.say(number)
         room.listen(1 / RATE)
     wanted, deadline = int(clients) * int(messages), time.monotonic() + LATE
-    while len(room.heard) < wanted and time.monotonic() < deadline:
+    while room.clients and len(room.heard) < wanted and time.monotonic() < deadline:
         room.listen(0.1)
     print(
         json.dumps(

@@ -305,6 +305,31 @@ def test_the_client_of_the_slides(port: int) -> None:
         assert word in run.stdout
 
 
+def full_room(port: int, messages: int) -> subprocess.Popen[str]:
+    """The bench's own thousand clients, but forty."""
+    program = STACKS.parent / "bench" / "shipped" / "room_load.py"
+    words = ["127.0.0.1", str(port), "127.0.0.1", "40", str(messages)]
+    return subprocess.Popen(
+        [sys.executable, str(program), *words], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_full_room_hears_everything(port: int) -> None:
+    with full_room(port, 3) as clients:
+        seen = json.loads(clients.communicate(timeout=30)[0])
+    assert (seen["missing"], seen["closed"], len(seen["milliseconds"])) == (0, 0, 120)
+
+
+def test_the_control_a_room_whose_server_goes_down_misses_something() -> None:
+    with running("web-chat/chat/chat.py") as (found, process), full_room(found, 200) as clients:
+        while ask({"url": url(found, "bench-full"), "until": '"number 0"'})["error"]:
+            pass
+        process.send_signal(signal.SIGTERM)
+        seen = json.loads(clients.communicate(timeout=60)[0])
+    assert seen["closed"] == 40
+    assert seen["missing"] > 0
+
+
 def test_the_page_is_served_and_no_program(port: int) -> None:
     for path, status in (("/", 200), ("/chat.js", 200), ("/chat.css", 200), ("/chat.py", 404),
                          ("/rooms.py", 404), ("/page/index.html", 404)):  # fmt: skip
