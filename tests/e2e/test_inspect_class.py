@@ -102,7 +102,8 @@ def test_a_browser_that_was_told_it_shows_what_happens(
     host = f"inspect.s01.{room.name}.localhost:{edge.https}"
     with Chromium(tmp_path, tmp_path / "profile", "--ignore-certificate-errors") as browser:
         browser.open(f"https://inspector:{password(room, 's01')}@{host}/")  # as typed in its form
-        page = browser.open(f"https://{host}/")
+        shows = "document.getElementById('state').textContent.startsWith('live')"
+        page = browser.open(f"https://{host}/", shows)
         curl(edge.url(f"www.s01.{room.name}.localhost", "/?now", "https"), "--insecure")
         eventually(lambda: "/?now" in page.run("document.getElementById('rows').innerText"))
 

@@ -40,7 +40,7 @@ def browser(lab: OwnLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
 
 
 def enter(browser: Chromium, lab: OwnLab, room: str, name: str, way: str) -> Page:
-    page = browser.open(lab.url("chat"))
+    page = browser.open(lab.url("chat"), "typeof enter === 'function'")
     page.run(f"document.getElementById('room').value = '{room}'")
     page.run(f"document.getElementById('name').value = '{name}'")
     page.run(f"document.getElementById('way').value = '{way}'")
@@ -113,20 +113,24 @@ def test_a_browser_and_the_inspector_see_how_it_ended(
 ) -> None:
     room = f"room-{secrets.token_hex(4)}"
     page = enter(browser, lab, room, "Ann", "websocket")
-    page.run(f"current.send({json.dumps(text)})")
-    eventually(partial(shows, page, "log", f"closed ({code}"))
+
+    def provoked() -> bool:  # again: a browser drops connections when the host's network changes
+        page.run(f"current.send({json.dumps(text)})")
+        return shows(page, "log", f"closed ({code}")
+
+    eventually(provoked)
     page.close()
 
-    def ended() -> list[str]:
+    def ended() -> bool:
         answer = curl(lab.url("inspect", "/har?site=chat"), ca=authority)
         entries = [
             one
             for one in json.loads(answer.body)["log"]["entries"]
             if f"room={room}" in one["request"]["url"]
         ]
-        return [one["_closed"] for one in entries if one["_state"] == "done"]
+        return any(one.get("_closed", "").startswith(seen) for one in entries)
 
-    assert eventually(ended)[0].startswith(seen)
+    eventually(ended)
 
 
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
