@@ -131,7 +131,13 @@ function times(found) {
 }
 
 async function show(number) {
-  const answer = await fetch(`/exchange/${number}`);
+  let answer;
+  try {
+    answer = await fetch(`/exchange/${number}`);
+  } catch {
+    $("parts").replaceChildren(element("p", "The inspector does not answer. Choose it again."));
+    return;
+  }
   if (chosen !== number) return; // another one was chosen meanwhile
   if (!answer.ok) {
     $("parts").replaceChildren(element("p", "The inspector has forgotten this one."));
