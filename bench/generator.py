@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.workspace import LABEL, BenchLab, Workspace
+from bench.workspace import BenchLab, Workspace
 from labctl.experiments.apparatus import wrk
 from labctl.experiments.apparatus.wrk import Measured
 
@@ -57,7 +57,7 @@ class Source:
             name=name,
             network=network,
             extra_hosts=dict(hosts),
-            labels=[LABEL],
+            labels=workspace.labels,
         )
 
     def run(self, *words: str) -> str:
@@ -143,5 +143,5 @@ def plain_nginx(lab: BenchLab, content: Path, leaf: Sequence[bytes]) -> Any:
         mem_limit=front["HostConfig"]["Memory"],
         nano_cpus=front["HostConfig"]["NanoCpus"],
         pids_limit=front["HostConfig"]["PidsLimit"],
-        labels=[LABEL],
+        labels=lab.workspace.labels,
     )

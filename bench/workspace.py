@@ -35,6 +35,11 @@ class Workspace:
         self.client: Any = docker.from_env(timeout=120)
         self.names: list[str] = []
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """What its containers are known by, and no other bench's."""
+        return {LABEL: self.folder.name}
+
     def __enter__(self) -> Workspace:
         return self
 
@@ -44,7 +49,8 @@ class Workspace:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for container in self.client.containers.list(all=True, filters={"label": LABEL}):
+        mine = {"label": [f"{name}={value}" for name, value in self.labels.items()]}
+        for container in self.client.containers.list(all=True, filters=mine):
             container.remove(force=True)
         for name in self.names:
             self.labctl("down", name, "--purge", check=False)

@@ -47,7 +47,7 @@ def _whatever_the_name(site: Site) -> Check:
     )
 
 
-_GOOD = {"matches": "^[23]..$"}
+_GOOD = {"matches": "^([23]..|401)$"}  # who asks for a password answers
 _PLAIN: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "redirect": ("sends HTTP to HTTPS", {"status": 308, "location": {"matches": "^https://"}}),
     "serve": ("answers by HTTP", {"status": _GOOD}),

@@ -31,7 +31,7 @@ def own(spec: Spec, seat: Seat) -> Spec:
     visitors = [name for name, one in spec.services.items() if _visits(one)]
     gone = set(shared.names(spec, seat.own))
     services = {
-        name: replace(one, machine=VISITOR) if name in visitors else one
+        name: replace(one, machine=VISITOR) if name in visitors else _students(one)
         for name, one in spec.services.items()
         if name not in gone
     }
@@ -58,6 +58,11 @@ def _platforms(keys: PlatformsKeys, gone: Collection[str]) -> PlatformsKeys:
         for name, services in keys.bare_metal.machines.items()
     }
     return replace(keys, bare_metal=replace(keys.bare_metal, machines=machines))
+
+
+def _students(service: ServiceSpec) -> ServiceSpec:
+    """A service as a student has it."""
+    return replace(service, options=kinds.for_student(service.kind, service.options))
 
 
 def _visits(service: ServiceSpec) -> bool:

@@ -7,6 +7,7 @@ were closed before the end. Standard library only.
 """
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -34,13 +35,17 @@ class Client:
             f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\n"
             "Sec-WebSocket-Version: 13\r\n\r\n".encode()
         )
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += self.socket.recv(65536)
-        head, _, self.rest = head.partition(b"\r\n\r\n")
+        head, _, self.rest = self.answer().partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 101"):
             raise SystemExit(f"no WebSocket: {head[:80]!r}")
         self.socket.setblocking(False)
+
+    def answer(self):
+        """The head of the answer, and what has come behind it."""
+        found = b""
+        while b"\r\n\r\n" not in found and (part := self.socket.recv(65536)):
+            found += part
+        return found
 
     def say(self, text):
         """Send a masked text frame of less than 126 bytes (RFC 6455 section 5.2)."""
@@ -109,7 +114,8 @@ class Room:
 
     def say(self, number):
         self.said[number] = time.monotonic()
-        next(iter(self.clients.values())).say(f"number {number}")
+        with contextlib.suppress(OSError):  # closed meanwhile: `take` finds that out
+            next(iter(self.clients.values())).say(f"number {number}")
 
 
 def main():
@@ -120,13 +126,15 @@ def main():
     for _ in range(int(clients)):
         room.enter(Client(host, int(port), name))
         room.listen(0.001)
-    room.listen(1)
     entered = time.monotonic() - begun
+    room.listen(1)
     for number in range(int(messages)):
+        if not room.clients:
+            break
         room.say(number)
         room.listen(1 / RATE)
     wanted, deadline = int(clients) * int(messages), time.monotonic() + LATE
-    while len(room.heard) < wanted and time.monotonic() < deadline:
+    while room.clients and len(room.heard) < wanted and time.monotonic() < deadline:
         room.listen(0.1)
     print(
         json.dumps(

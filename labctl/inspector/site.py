@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import json
 import urllib.parse
 from collections.abc import Mapping
@@ -29,8 +32,10 @@ _ALWAYS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_REASONS = {200: "OK", 204: "No Content", 400: "Bad Request", 403: "Forbidden", 404: "Not Found",
-            405: "Method Not Allowed"}  # fmt: skip
+_REASONS = {200: "OK", 204: "No Content", 400: "Bad Request", 401: "Unauthorized",
+            403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}  # fmt: skip
+_REALM = {"WWW-Authenticate": 'Basic realm="inspector", charset="UTF-8"'}
+_FOR_ALL = "/seen"  # numbers only: checks ask there
 
 
 class Request:
@@ -66,10 +71,17 @@ class Request:
 
 
 class Site:
-    """The pages in a folder, and the records behind them."""
+    """The pages in a folder, and the records behind them.
 
-    def __init__(self, records: Records, folder: Path) -> None:
-        self.records = records
+    ``login`` is the SHA-256 of the password that they ask for, in hexadecimal; "" for none.
+    """
+
+    def __init__(self, records: Records, folder: Path, login: str = "") -> None:
+        self.records, self.login = records, login
+        self.read(folder)
+
+    def read(self, folder: Path) -> None:
+        """Read the pages, which name the sites, anew. OSError where one is missing."""
         self.pages = {path: ((folder / name).read_bytes(), kind)
                       for path, (name, kind) in PAGES.items()}  # fmt: skip
 
@@ -88,7 +100,9 @@ class Site:
     async def respond(self, asked: Request) -> bool:
         """Answer; whether another request may follow."""
         wanted = "POST" if asked.path == "/clear" else "GET"
-        if asked.method != wanted and not (wanted == "GET" and asked.method == "HEAD"):
+        if asked.path != _FOR_ALL and not self.admits(asked.head):
+            await asked.answer(401, b"The password is known to the lab.\n", "text/plain", _REALM)
+        elif asked.method != wanted and not (wanted == "GET" and asked.method == "HEAD"):
             await asked.answer(405, more={"Allow": wanted})
         elif asked.path == "/events" and asked.method == "GET":
             await self._events(asked)
@@ -96,6 +110,18 @@ class Site:
         else:
             await self._page(asked)
         return not asked.head.has("connection", "close") and asked.head.words[2] == "HTTP/1.1"
+
+    def admits(self, head: Head) -> bool:
+        """Whether a request shows the password, by any name (Basic, RFC 7617)."""
+        if not self.login:
+            return True
+        scheme, _, said = head.get("authorization").partition(" ")
+        try:
+            _, _, password = base64.b64decode(said, validate=True).partition(b":")
+        except ValueError:
+            return False
+        shown = hashlib.sha256(password).hexdigest()
+        return scheme.lower() == "basic" and hmac.compare_digest(shown, self.login)
 
     async def _page(self, asked: Request) -> None:
         if asked.path in self.pages:

@@ -18,6 +18,7 @@ A kind module has
 * optionally ``BROUGHT = True``: a platform brings it, a lab file cannot name it,
 * optionally ``for_class(options, students) -> options``: a service that a class shares, with what
   each of these students has of it; an account of a student's has their id as its login,
+* optionally ``for_student(options) -> options``: a service that each student of a class has,
 * optionally ``on_demand(daemon) -> daemon``: how its daemon runs where the first request starts
   it and nobody waits for a reload: in less memory,
 * optionally ``CLIENTS``: Debian packages with which people use a service of it.
@@ -128,6 +129,12 @@ def for_class(name: str, options: Any, students: Collection[str]) -> Any:
     """The options of a service that a class shares, with these students in it."""
     change = getattr(load(name), "for_class", None)
     return change(options, students) if change else options
+
+
+def for_student(name: str, options: Any) -> Any:
+    """The options of a service in a student's own sandbox."""
+    change = getattr(load(name), "for_student", None)
+    return change(options) if change else options
 
 
 def client_packages(name: str) -> frozenset[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Annotated
 
@@ -24,15 +25,18 @@ from labctl.model import (
     Site,
     Template,
     Tier,
+    Want,
 )
-from labctl.spec.fields import Doc, Integer, Port
+from labctl.spec.fields import Doc, Integer, Port, Switch
 
 ASKED_BY = "inspect"
 BESIDE_FRONT = True
 TIER: Tier = "public"
 CONFIG = "/etc/inspector.json"
 PROGRAM = "/usr/local/lib/inspector"
-PAGES = f"{PROGRAM}/pages"
+PAGES = "/usr/local/share/inspector"
+NOTE = "/root/inspector.txt"
+WHO = "inspector"
 _PAGES = ("index.html", "inspect.css", "inspect.js")
 
 
@@ -51,6 +55,16 @@ class Options:
     kept: Annotated[
         int, Integer(1, 256), Doc("MiB of all that it remembers; of each body the first 64 KiB")
     ] = 16
+    login: Annotated[
+        bool,
+        Switch(),
+        Doc(f"its pages ask for a password, told by `up` and in `{NOTE}`; in a class they do"),
+    ] = False
+
+
+def for_student(options: Options) -> Options:
+    """Neighbours' browsers reach a student's sites too, and must not read what stands here."""
+    return replace(options, login=True)
 
 
 def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
@@ -69,9 +83,15 @@ def expand(service: Service, scope: Scope) -> Expansion:
         daemons=(_daemon(service),),
         route=Route(port=port),
         ports={"http": port, "inspection": inspecting.RELAY},
+        accounts=(Want("password", _secret(service)),) if options.login else (),
         checks=tuple(_checks(service, scope)),
         limits=Limits(memory=(64 + 3 * options.kept) * 2**20, processes=16),
     )
+
+
+def _secret(service: Service) -> str:
+    """The name of its password among the kept things."""
+    return f"{service.name}/{WHO}"
 
 
 def _daemon(service: Service) -> Daemon:
@@ -87,7 +107,7 @@ def _daemon(service: Service) -> Daemon:
         directory="/usr/local/lib",
         test=("python3", "-m", "inspector", "--test", CONFIG),
         reload=("s6-svc", "-h", f"/run/service/inspect-{service.name}"),
-        watches=(CONFIG,),
+        watches=(CONFIG, f"{PAGES}/"),
         restarts=(f"{PROGRAM}/", f"/etc/labctl/daemons/inspect-{service.name}/"),
         environment={"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"},
         ready=Probe(
@@ -147,7 +167,10 @@ def _check(
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """Program, pages, and what it is told: ports, limits, and the names of the sites."""
     names = [site.name for site in inspecting.inspected(lab.sites)]
-    yield File(CONFIG, _config(service, lab), source=service.source)
+    password = kept.secrets[_secret(service)] if service.options.login else ""
+    yield File(CONFIG, _config(service, lab, password), source=service.source)
+    if password:
+        yield File(NOTE, Template("inspect/note.txt.j2", {"password": password, "who": WHO}), 0o600)
     for name, content in program().items():
         yield File(f"{PROGRAM}/{name}", content)
     for name in _PAGES:
@@ -155,7 +178,7 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
         yield File(f"{PAGES}/{name}", page)
 
 
-def _config(service: Service, lab: Lab) -> bytes:
+def _config(service: Service, lab: Lab, password: str) -> bytes:
     options: Options = service.options
     route = service.expansion.route
     assert route
@@ -172,6 +195,8 @@ def _config(service: Service, lab: Lab) -> bytes:
         "exchanges": options.exchanges,
         "memory": options.kept * 2**20,
         "body": 64 * 1024,
+        # a digest will do for a password that nobody has thought up: it cannot be guessed
+        "login": hashlib.sha256(password.encode()).hexdigest() if password else "",
     }
     return (json.dumps(told, indent=2) + "\n").encode()
 

@@ -156,9 +156,10 @@ class _Proving:
         """Results that are not as they should be, after what was done has had time to show."""
         deadline = time.monotonic() + _SETTLES
         while True:
+            last = time.monotonic() > deadline  # asked since: a check may take longer than that
             results = ask(self.session, asked, self.containers)
             wrong = [result for result in results if not good(result)]
-            if not wrong or time.monotonic() > deadline:
+            if not wrong or last:
                 return wrong
             time.sleep(_PAUSE)
 

@@ -13,12 +13,14 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Labs
-from tests.e2e.support.chromium import Chromium
+from tests.e2e.support.chromium import Chromium, Page
 from tests.e2e.support.curl import curl
 from tests.e2e.support.lab import OwnLab
-from tests.e2e.support.wait import eventually
+from tests.e2e.support.wait import becomes, eventually
 
 pytestmark = pytest.mark.e2e
+SHOWS = "document.getElementById('state').textContent.startsWith('live')"
+SPEAKS = "document.getElementById('state').textContent === 'open'"
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +48,21 @@ def entries(lab: OwnLab, authority: Path, site: str) -> list[dict[str, Any]]:
     assert answer.status == 200, answer
     found: list[dict[str, Any]] = json.loads(answer.body)["log"]["entries"]
     return found
+
+
+def chosen(page: Page, words: str) -> str:
+    """What the inspector's page shows of the latest request whose line has these words."""
+    holds = f"b => b.closest('tr').innerText.includes({json.dumps(words)})"
+    button = f"[...document.querySelectorAll('#rows button')].find({holds})"
+
+    def shown() -> str:
+        told = str(page.run("document.getElementById('parts').innerText"))
+        if "Timing" in told:
+            return told
+        page.run(f"{button}?.click()")
+        return ""
+
+    return eventually(shown)
 
 
 def test_all_its_checks_hold(lab: OwnLab) -> None:
@@ -111,33 +128,33 @@ def test_large_bodies_pass_in_both_directions(lab: OwnLab) -> None:
 def test_the_page_shows_what_happens_while_it_happens(
     lab: OwnLab, authority: Path, browser: Chromium
 ) -> None:
-    page = browser.open(lab.url("inspect"))
+    page = browser.open(lab.url("inspect"), SHOWS)
     assert page.title == f"Inspector: {lab.name}"
     curl(lab.url("raw", "/?<script>alert(1)</script>"), "--globoff", ca=authority)
-    row = (
-        "[...document.querySelectorAll('#rows button')].find(b => b.textContent.includes('alert'))"
-    )
-    eventually(lambda: page.run(f"!!{row}"))
+    assert "X-Real-IP" in chosen(page, "alert(1)")
     assert page.run("document.querySelectorAll('#rows script').length") == 0
-    page.run(f"{row}.click()")
-    eventually(lambda: "X-Real-IP" in page.run("document.getElementById('parts').textContent"))
     assert page.run("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_frames_of_a_browsers_websocket_are_shown(
     lab: OwnLab, authority: Path, browser: Chromium
 ) -> None:
-    live = browser.open(lab.url("live"))
-    eventually(lambda: live.run("document.getElementById('state').textContent") == "open")
-    live.run("document.getElementById('text').value = 'by hand'")
-    live.run("document.getElementById('say').requestSubmit()")
-    eventually(lambda: live.run("document.getElementById('echo').textContent") == "by hand")
+    def spoken() -> bool:
+        live = browser.open(lab.url("live"), SPEAKS)
+        live.run("document.getElementById('text').value = 'by hand'")
+        live.run("document.getElementById('say').requestSubmit()")
+        return becomes(lambda: live.run("document.getElementById('echo').textContent") == "by hand")
+
+    assert becomes(spoken, 40)
 
     def frames() -> list[str]:
         found = [e for e in entries(lab, authority, "live") if "_webSocketMessages" in e]
         return [m["data"] for e in found for m in e["_webSocketMessages"]]
 
     assert "by hand" in eventually(frames)
+    shown = chosen(browser.open(lab.url("inspect"), SHOWS), "/ws")
+    for words in ("WebSocket frames", "by hand", "text, masked", "Timing"):
+        assert words in shown
 
 
 def test_a_form_and_its_password_are_seen(lab: OwnLab, authority: Path, browser: Chromium) -> None:
@@ -145,11 +162,14 @@ def test_a_form_and_its_password_are_seen(lab: OwnLab, authority: Path, browser:
     page.run("document.querySelector('[name=name]').value = 'Ann'")
     page.run("document.querySelector('[name=password]').value = 's3cret'")
     page.run("document.querySelector('form').requestSubmit()")
-    eventually(lambda: "You are Ann" in page.run("document.body.innerText"))
+    eventually(lambda: "You are Ann" in page.run("document.body?.innerText ?? ''"))
     posted = [e for e in entries(lab, authority, "live") if e["request"]["method"] == "POST"][-1]
     assert "password=s3cret" in posted["request"]["postData"]["text"]
     (cookie,) = posted["response"]["cookies"]
     assert (cookie["name"], cookie["httpOnly"]) == ("session", True)
+    shown = chosen(browser.open(lab.url("inspect"), SHOWS), "POST")
+    for words in ("password=s3cret", "Cookies set", f"{cookie['value']}; httpOnly"):
+        assert words in shown
 
 
 def test_without_the_inspector_its_sites_go_on(lab: OwnLab, authority: Path) -> None:
@@ -187,6 +207,7 @@ def test_one_more_site_is_a_reload(lab: OwnLab, authority: Path) -> None:
         lab.must("up")
         assert curl(lab.url("quiet"), ca=authority).status == 200
         eventually(lambda: len(entries(lab, authority, "quiet")) > 0)
+        assert "<option>quiet</option>" in curl(lab.url("inspect"), ca=authority).body
         assert lab.started() == before
         assert lab.pid("front", "inspect-inspect") == pid
     finally:

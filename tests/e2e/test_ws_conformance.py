@@ -1,7 +1,8 @@
 """WebSocket through the front differs in no case from the direct connection: 303 cases.
 
 Asked from the client machine, where the chat's machine can be reached directly: by its address and
-port, by ws:// and by wss:// through the front, and through the inspector.
+port, by ws:// and by wss:// through the front, and through the inspector. The control is another
+program on that machine, the chat, whose answers must not pass for the echo's.
 """
 
 from __future__ import annotations
@@ -37,13 +38,13 @@ def seen(lab: OwnLab) -> Mapping[str, Mapping[str, Any]]:
     """What each of the ways shows, by case."""
     address = lab.output("client", "dig", "+short", f"chat.hosts.{lab.domain}").strip()
     front = lab.output("client", "dig", "+short", f"echo.{lab.domain}").strip()
-    port = _port(lab)
     authority = lab.authority().read_text()
     targets = [
-        _target("direct", f"echo.{lab.domain}", address, port),
+        _target("direct", f"echo.{lab.domain}", address, _port(lab, "echo")),
         _target("front, plain", f"echo.{lab.domain}", front, 80),
         _target("front, encrypted", f"echo.{lab.domain}", front, 443, authority),
         _target("inspected", f"seen.{lab.domain}", front, 443, authority),
+        _target("control", f"chat.{lab.domain}", address, _port(lab, "chat")),
     ]
     work = json.dumps({"targets": targets, "cases": cases()})
     out = lab.output("client", "python3", "-I", "-c", PROBE, input=work)
@@ -58,9 +59,9 @@ def _target(
             "authority": authority}  # fmt: skip
 
 
-def _port(lab: OwnLab) -> int:
-    """The echo's own port: the one of the two on its machine at which the chat does not listen."""
-    daemon = "/etc/labctl/daemons/websocket-echo/env/PORT"
+def _port(lab: OwnLab, service: str) -> int:
+    """Where a program listens on its own machine."""
+    daemon = f"/etc/labctl/daemons/websocket-{service}/env/PORT"
     return int(lab.output("chat", "cat", daemon))
 
 
@@ -76,9 +77,17 @@ def test_the_direct_connection_behaves_as_the_standard_says(
 
 @pytest.mark.parametrize("way", ["front, plain", "front, encrypted", "inspected"])
 def test_no_case_differs(seen: Mapping[str, Mapping[str, Any]], way: str) -> None:
-    differing = {
+    assert differing(seen, way) == {}
+
+
+def test_another_server_differs_in_most(seen: Mapping[str, Mapping[str, Any]]) -> None:
+    assert len(differing(seen, "control")) > len(cases()) / 2
+
+
+def differing(seen: Mapping[str, Mapping[str, Any]], way: str) -> Mapping[str, Any]:
+    """The cases in which a way is not as the direct connection, with both."""
+    return {
         name: (told, seen[way][name])
         for name, told in seen["direct"].items()
         if told != seen[way][name]
     }
-    assert differing == {}

@@ -25,7 +25,10 @@ from rooms import MAX_TEXT, Full, Member, room_called, rooms, text_of
 
 TICK = 5  # seconds between two pushes of the time
 PATIENCE = 25  # seconds that a poll waits: less than any proxy's patience
-LIMITS = {"websocket_max_message_size": 8192, "websocket_ping_interval": 30}  # bytes, seconds
+MAX_MESSAGE = 8192  # bytes
+# Tornado cuts the connection of whoever sends more than this, with bytes on it that nobody has
+# read: the reset may overtake the close frame. So it reads a little more than is taken.
+LIMITS = {"websocket_max_message_size": 8 * MAX_MESSAGE, "websocket_ping_interval": 30}
 PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "page")
 PROVOKE = os.environ.get("PROVOKE") == "1"
 # how a program that knows nothing of this chat can use it: see `labctl experiment push`
@@ -99,6 +102,9 @@ class Chat(Asks, tornado.websocket.WebSocketHandler):
             self.close(1011, "the server failed")
 
     def take(self, message):
+        if len(message.encode() if isinstance(message, str) else message) > MAX_MESSAGE:
+            self.close(1009, "message too big")
+            return
         try:
             sent = json.loads(message)
         except (ValueError, RecursionError):
@@ -230,7 +236,7 @@ async def main():
         **LIMITS,
     )
     host, port = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8000"))
-    server = application.listen(port, host, max_buffer_size=2**20, max_body_size=8192)
+    server = application.listen(port, host, max_buffer_size=2**20, max_body_size=MAX_MESSAGE)
     stop = asyncio.Event()
     stopping = asyncio.create_task(stop.wait())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

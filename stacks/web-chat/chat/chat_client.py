@@ -22,12 +22,17 @@ def shown(message):
     words = {
         "welcome": lambda m: f"* you are {m['name']}; here: {', '.join(m['members'])}",
         "message": lambda m: f"{m['from']}: {m['text']}",
-        "presence": lambda m: f"* {m.get('joined') or m.get('left')} "
-                              f"{'came' if 'joined' in m else 'went'}, {m['count']} here",
+        "presence": lambda m: f"* {moved(m)}{m['count']} here",
         "time": lambda m: f"* the server's clock: {m['time']}",
         "error": lambda m: f"! {m['text']}",
     }[message["type"]](message)
     return "".join(c if c.isprintable() else "�" for c in words)
+
+
+def moved(message):
+    """Who came and who went, as a part of a sentence."""
+    lists = (("came", message["joined"]), ("went", message["left"]))
+    return "".join(f"{', '.join(names)} {word}; " for word, names in lists if names)
 
 
 class Client:

@@ -13,7 +13,8 @@ MAX_ROOMS, MAX_MEMBERS = 200, 2000
 MAX_TEXT = 1000  # characters of one message
 MAX_WAITING = 100  # events that a member has not taken yet; one more, and they are dropped
 BURST, RATE = 20, 10  # messages at once, and messages a second, from one member
-SHOWN = 50  # names that a newcomer is told
+SHOWN = 50  # names that anybody is told at once
+PRESENCE = 0.2  # seconds in which who comes and goes is told together
 
 rooms = {}
 guests = itertools.count(1)
@@ -53,6 +54,7 @@ class Room:
 
     def __init__(self):
         self.members = {}  # a dict keeps the order in which they came
+        self.changes = {}  # by name: whether they came or went, and nobody was told yet
         self.history = collections.deque(maxlen=HISTORY)
         self.numbers = itertools.count(1)
         self.said = asyncio.Condition()
@@ -88,8 +90,8 @@ class Room:
             raise Full
         names = [one.name for one in self.members][:SHOWN]
         missed = self.since(since)
-        self.tell("presence", joined=member.name, count=len(self.members) + 1)
         self.members[member] = None
+        self.changed(member, came=True)
         welcome = {"type": "welcome", "name": member.name, "members": [*names, member.name],
                    "count": len(self.members), "history": missed}
         member.push((None, json.dumps(welcome)))
@@ -98,7 +100,23 @@ class Room:
         """Let somebody out, once."""
         if member in self.members:
             del self.members[member]
-            self.tell("presence", left=member.name, count=len(self.members))
+            self.changed(member, came=False)
+
+    def changed(self, member, came):
+        """Have it told soon. At once, a thousand who come would be half a million events."""
+        if not self.changes:
+            asyncio.get_running_loop().call_later(PRESENCE, self.tell_changes)
+        self.changes[member.name] = came
+
+    def tell_changes(self):
+        """Who came and who went since it was last told."""
+        changes, self.changes = self.changes, {}
+        self.tell(
+            "presence",
+            joined=[name for name, came in changes.items() if came][:SHOWN],
+            left=[name for name, came in changes.items() if not came][:SHOWN],
+            count=len(self.members),
+        )
 
 
 def room_called(name):

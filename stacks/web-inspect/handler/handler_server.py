@@ -84,7 +84,9 @@ class Handler(BaseHTTPRequestHandler):
         return (
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            '<title>Who asks whom</title>\n<link rel="icon" href="data:,">\n</head>\n<body>\n'
+            '<title>Who asks whom</title>\n<link rel="icon" href="data:,">\n'
+            "<style>th { text-align: left } td { overflow-wrap: anywhere }</style>\n"
+            "</head>\n<body>\n"
             f"<main>\n<h1>Who asks whom</h1>\n<table>\n{rows}</table>\n</main>\n</body>\n</html>\n"
         )
 

@@ -25,7 +25,8 @@ PAGE = """\
 <body>
 <main>
 <h1>A server of sixty lines</h1>
-<p>Voilà : this page was sent by a program that knows sockets, and nothing of the web.</p>
+<p>This page was sent by a program that knows sockets, and nothing of the web.</p>
+<p lang="fr">Voilà où mènent des sockets : une page écrite à la main, envoyée telle quelle.</p>
 </main>
 </body>
 </html>

@@ -16,7 +16,7 @@ from typing import Any
 
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from tests.e2e.support.wait import eventually
+from tests.e2e.support.wait import becomes, eventually
 
 _QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -62,18 +62,24 @@ class Chromium:
     ) -> None:
         self._end()
 
-    def open(self, url: str) -> Page:
-        """A new tab with this page; ``Page.error`` says why it could not be had."""
+    def open(self, url: str, ready: str = "") -> Page:
+        """A new tab with this page; ``Page.error`` says why it could not be had.
+
+        It is loaded again where the JavaScript expression ``ready`` does not become true: as it
+        drops a page, Chromium drops a page's script, or its WebSocket.
+        """
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = Page(self, session)
 
         def arrived() -> bool:
             page.error = self.call("Page.navigate", session, url=url).get("errorText", "")
-            return page.error != NETWORK_CHANGED
+            if page.error == NETWORK_CHANGED:
+                return False
+            eventually(lambda: page.run("document.readyState") == "complete", PATIENCE)
+            return not ready or becomes(lambda: page.run(ready))
 
         eventually(arrived, PATIENCE)
-        eventually(lambda: page.run("document.readyState") == "complete", PATIENCE)
         return page
 
     def call(self, method: str, session: str = "", **parameters: Any) -> Any:

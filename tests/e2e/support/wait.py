@@ -18,3 +18,11 @@ def eventually(question: Callable[[], T], seconds: float = 20) -> T:
             raise AssertionError(f"still {answer!r} after {seconds} s")
         time.sleep(PAUSE)
     return answer
+
+
+def becomes(question: Callable[[], object], seconds: float = 5) -> bool:
+    """Whether the answer becomes true within this time."""
+    try:
+        return bool(eventually(question, seconds))
+    except AssertionError:
+        return False

@@ -216,7 +216,7 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def inspecting(folder: Path, behind: int, **limits: int) -> Iterator[Inspector]:
+def inspecting(folder: Path, behind: int, **more: int | str) -> Iterator[Inspector]:
     """The program with its files as the kind ships them, in a process of its own."""
     lab = lab_from(LAB, _content(folder))
     service = lab.services["inspect"]
@@ -229,7 +229,7 @@ def inspecting(folder: Path, behind: int, **limits: int) -> Iterator[Inspector]:
     relay, page = free_ports(2)
     config = folder / "machine" / inspect.CONFIG.lstrip("/")
     told = json.loads(config.read_text())
-    told |= {"relay": relay, "behind": behind, "page": ["127.0.0.1", page], **limits}
+    told |= {"relay": relay, "behind": behind, "page": ["127.0.0.1", page], **more}
     told["folder"] = str(folder / "machine" / inspect.PAGES.lstrip("/"))
     config.write_text(json.dumps(told))
     process = subprocess.Popen(

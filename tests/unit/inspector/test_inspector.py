@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import http.client
 import json
 import signal
@@ -308,6 +309,36 @@ def test_its_own_pages(inspector: Inspector, path: str, method: str, status: int
     found, headers, _ = inspector.own(path, method)
     assert found == status
     assert "default-src 'none'" in headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("shown", "status"),
+    [("", 401), ("Basic d2hvZXZlcjpzM2NyZXQ=", 200), ("basic OnMzY3JldA==", 200),
+     ("Basic czNjcmV0", 401), ("Basic d2hvZXZlcjpvdGhlcg==", 401), ("Basic é", 401),
+     ("Bearer d2hvZXZlcjpzM2NyZXQ=", 401)],
+)  # fmt: skip
+def test_with_a_password_its_pages_are_for_who_shows_it(
+    closed: Inspector, shown: str, status: int
+) -> None:
+    more = {"Authorization": shown} if shown else {}
+    for path in ("/", "/har", "/inspect.js", "/exchange/1", "/missing"):
+        found, headers, body = closed.own(path, **more)
+        assert found == (404 if status == 200 and path in ("/exchange/1", "/missing") else status)
+        assert ("www-authenticate" in headers) == (status == 401)
+        assert status == 200 or b"www" not in body
+    assert closed.own("/clear", "POST", **more)[0] == (204 if status == 200 else 401)
+
+
+def test_checks_ask_without_a_password_how_often_a_host_was_asked(closed: Inspector) -> None:
+    assert closed.ask("/echo")[0] == 200
+    assert json.loads(closed.own(f"/seen?host={HOST}")[2]) == {"host": HOST, "exchanges": 1}
+
+
+@pytest.fixture(scope="module")
+def closed(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inspector]:
+    login = hashlib.sha256(b"s3cret").hexdigest()
+    with inspecting(tmp_path_factory.mktemp("closed"), backend.port, login=login) as one:
+        yield one
 
 
 def test_new_names_are_read_without_breaking_a_connection(backend: Backend, tmp_path: Path) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from labctl import on_demand
+from labctl import on_demand, sandbox
 from labctl.expand import expand
 from labctl.explain.explanation import explain
 from labctl.explain.url import request
 from labctl.kinds import inspect
-from labctl.model import Lab, PlatformName
+from labctl.model import Lab, PlatformName, Seat
 from labctl.picture.paper import placed
 from labctl.spec.lab import read
 from labctl.spec.problems import InvalidLab
@@ -171,3 +172,26 @@ def test_its_checks_ask_each_inspected_site_first(folder: Path) -> None:
         "https://www.x.test/", "https://inspect.x.test/seen?host=www.x.test",
     ]  # fmt: skip
     assert checks[1].needs == (checks[0].name,)
+
+
+def test_with_a_login_it_has_a_password_and_a_note_of_it_for_root(folder: Path) -> None:
+    told = "services:\n  inspect: {login: true}\n"
+    lab = lab_from(LAB.replace("services:\n", told), folder)
+    assert [want.name for want in lab.accounts] == ["inspect/inspector"]
+    files = tree_of(lab).machines["front"]
+    password = "secret-of-inspect/inspector"
+    assert password in files[inspect.NOTE].content.decode()
+    assert files[inspect.NOTE].mode == 0o600
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    assert json.loads(files[inspect.CONFIG].content)["login"] == digest
+    assert not [p for p, e in files.items() if password.encode() in e.content and p != inspect.NOTE]
+    open_to_all = tree_of(lab_from(LAB, folder)).machines["front"]
+    assert inspect.NOTE not in open_to_all
+    assert json.loads(open_to_all[inspect.CONFIG].content)["login"] == ""
+
+
+def test_in_a_class_it_always_asks_for_a_password(folder: Path) -> None:
+    spec, _ = read(LAB.encode(), "lab.yml", folder)
+    own = sandbox.own(spec, Seat("web", "s01", "web.test", "/shm/doors/web-s01"))
+    assert own.services["inspect"].options.login
+    assert not spec.services["inspect"].options.login

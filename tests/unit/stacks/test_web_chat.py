@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tornado.websocket import websocket_connect
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from labctl.checks.ws import ask
 from tests.unit.stacks.running import STACKS, running
@@ -84,18 +84,41 @@ def test_the_others_hear_who_comes_and_goes(port: int, room: str) -> None:
     async def scene() -> list[Any]:
         first = await websocket_connect(url(port, room, name="Ann"))
         await first.read_message()
+        await presence(first)
         second = await websocket_connect(url(port, room, name="Bob"))
+        came = await presence(first)
         second.close()
-        found: list[Any] = []
-        while len(found) < 2:
-            message = json.loads(await first.read_message() or "{}")
-            found += [message] if message["type"] == "presence" else []
+        went = await presence(first)
         first.close()
-        return found
+        return [came, went]
 
     came, went = asyncio.run(asyncio.wait_for(scene(), 10))
-    assert (came["joined"], came["count"]) == ("Bob", 2)
-    assert (went["left"], went["count"]) == ("Bob", 1)
+    assert (came["joined"], came["left"], came["count"]) == (["Bob"], [], 2)
+    assert (went["joined"], went["left"], went["count"]) == ([], ["Bob"], 1)
+
+
+def test_many_who_come_at_once_are_few_events(port: int, room: str) -> None:
+    async def scene() -> list[Any]:
+        first = await websocket_connect(url(port, room, name="Ann"))
+        names = [f"guest-of-ann-{number}" for number in range(40)]
+        others = await asyncio.gather(*(websocket_connect(url(port, room, name=n)) for n in names))
+        found = [await presence(first)]
+        while found[-1]["count"] < 41:
+            found.append(await presence(first))
+        for one in (first, *others):
+            one.close()
+        assert {name for told in found for name in told["joined"]} == {"Ann", *names}
+        return found
+
+    assert len(asyncio.run(asyncio.wait_for(scene(), 10))) < 20
+
+
+async def presence(ws: WebSocketClientConnection) -> Any:
+    """The next word about who is there."""
+    while True:
+        message = json.loads(await ws.read_message() or "{}")
+        if message["type"] == "presence":
+            return message
 
 
 def test_the_server_speaks_first(port: int, room: str) -> None:
@@ -280,6 +303,31 @@ def test_the_client_of_the_slides(port: int) -> None:
     run = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     for word in ("coucou", "byebye", "vive la MMC"):
         assert word in run.stdout
+
+
+def full_room(port: int, messages: int) -> subprocess.Popen[str]:
+    """The bench's own thousand clients, but forty."""
+    program = STACKS.parent / "bench" / "shipped" / "room_load.py"
+    words = ["127.0.0.1", str(port), "127.0.0.1", "40", str(messages)]
+    return subprocess.Popen(
+        [sys.executable, str(program), *words], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_a_full_room_hears_everything(port: int) -> None:
+    with full_room(port, 3) as clients:
+        seen = json.loads(clients.communicate(timeout=30)[0])
+    assert (seen["missing"], seen["closed"], len(seen["milliseconds"])) == (0, 0, 120)
+
+
+def test_the_control_a_room_whose_server_goes_down_misses_something() -> None:
+    with running("web-chat/chat/chat.py") as (found, process), full_room(found, 200) as clients:
+        while ask({"url": url(found, "bench-full"), "until": '"number 0"'})["error"]:
+            pass
+        process.send_signal(signal.SIGTERM)
+        seen = json.loads(clients.communicate(timeout=60)[0])
+    assert seen["closed"] == 40
+    assert seen["missing"] > 0
 
 
 def test_the_page_is_served_and_no_program(port: int) -> None:

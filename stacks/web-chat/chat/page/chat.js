@@ -50,7 +50,8 @@ const received = {
     show(message.from, message.text);
   },
   presence(message) {
-    if (message.joined) names.add(message.joined); else names.delete(message.left);
+    for (const name of message.left) names.delete(name);
+    for (const name of message.joined) names.add(name);
     members(message.count);
   },
   time(message) { $("clock").textContent = new Date(message.time).toLocaleTimeString(); },
