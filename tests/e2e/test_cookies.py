@@ -25,7 +25,6 @@ pytestmark = pytest.mark.e2e
 
 EXERCISES = tuple(p.name for p in sorted((ROOT / "stacks/web-cookies/exercises").iterdir()))
 PARTITIONED = {"__Host-partitioned"}  # what the second frame of /frame sets, sooner or later
-BLOCKED = {"profile": {"cookie_controls_mode": 1}}  # Chromium's setting: no third-party cookies
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +42,17 @@ def trusting(lab: OwnLab, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def _browser(lab: OwnLab, trusting: Path) -> Iterator[Visitor]:
-    with Chromium(trusting, trusting / "profile", RESOLVE) as browser:
+    profile = profile_in(trusting / "profile", third_party_cookies=True)
+    with Chromium(trusting, profile, RESOLVE) as browser:
         yield Visitor(browser, lab)
+
+
+def profile_in(folder: Path, *, third_party_cookies: bool) -> Path:
+    """A profile in which that is decided: Chromium's default has been both."""
+    (folder / "Default").mkdir(parents=True)
+    decided = {"profile": {"cookie_controls_mode": 0 if third_party_cookies else 1}}
+    (folder / "Default" / "Preferences").write_text(json.dumps(decided))
+    return folder
 
 
 @pytest.fixture
@@ -143,9 +151,7 @@ def test_a_partitioned_cookie_is_for_one_site_around(visitor: Visitor) -> None:
 def test_without_third_party_cookies_only_partitioned_ones_are_left(
     lab: OwnLab, trusting: Path
 ) -> None:
-    profile = trusting / "blocking"
-    (profile / "Default").mkdir(parents=True)
-    (profile / "Default" / "Preferences").write_text(json.dumps(BLOCKED))
+    profile = profile_in(trusting / "blocking", third_party_cookies=False)
     with Chromium(trusting, profile, RESOLVE) as browser:
         visitor = Visitor(browser, lab)
         visitor.sets("none")
