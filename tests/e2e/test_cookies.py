@@ -170,9 +170,10 @@ def log_in(visitor: Visitor, site: str, path: str = "/") -> Page:
     return page
 
 
-def known_as(lab: OwnLab, site: str, cookie: str) -> bool:
+def known_as(visitor: Visitor, site: str, cookie: str) -> bool:
     """Whether a stranger who says this cookie is taken for alice."""
-    page = curl(lab.url(site), "--header", f"Cookie: {cookie}", ca=lab.authority())
+    url = visitor.lab.url(site)
+    page = curl(url, "--header", f"Cookie: {cookie}", ca=visitor.authority)
     assert page.status == 200, page
     return '<strong id="user">alice</strong>' in page.body
 
@@ -182,11 +183,11 @@ def test_a_session_that_evil_has_fixed_is_evils_at_the_careless_shop(visitor: Vi
     careless = visitor.url("careless")
     leads(page, "document.getElementById('gift').click()", careless)
     log_in(visitor, "careless")
-    assert known_as(visitor.lab, "careless", "session=a-number-that-evil-knows")
+    assert known_as(visitor, "careless", "session=a-number-that-evil-knows")
     log_in(visitor, "shop", "/?session=a-number-that-evil-knows")
-    assert not known_as(visitor.lab, "shop", "__Host-session=a-number-that-evil-knows")
+    assert not known_as(visitor, "shop", "__Host-session=a-number-that-evil-knows")
     number = visitor.jar()["shop", "__Host-session"]
-    assert known_as(visitor.lab, "shop", f"__Host-session={number}"), "the control: its own number"
+    assert known_as(visitor, "shop", f"__Host-session={number}"), "the control: its own number"
 
 
 def orders(page: Page) -> str:
@@ -223,10 +224,11 @@ def test_from_the_same_site_only_the_token_helps(visitor: Visitor) -> None:
 # consent
 
 
-def seen(lab: OwnLab) -> list[str]:
+def seen(visitor: Visitor) -> list[str]:
     """The pages that the tracker has noted."""
+    lab = visitor.lab
     url = f"https://tracker.{lab.name}-ads.localhost:{lab.https}/seen.json"
-    answer = curl(url, ca=lab.authority())
+    answer = curl(url, ca=visitor.authority)
     assert answer.status == 200, answer
     found: list[str] = json.loads(answer.body)
     return found
@@ -253,14 +255,14 @@ def press(page: Page, button: str) -> None:
 
 
 def test_nothing_is_set_before_consent(visitor: Visitor) -> None:
-    before = seen(visitor.lab)
+    before = seen(visitor)
     for path in ("/", "/page/2", "/cookies"):
         visitor.open("news", path)
     assert visitor.jar() == {}
-    assert seen(visitor.lab) == before
+    assert seen(visitor) == before
     visitor.open("nagging")
     assert set(visitor.jar()) == {("nagging", "reader"), ("tracker", "reader")}, "the control"
-    assert len(seen(visitor.lab)) == len(before) + 1
+    assert len(seen(visitor)) == len(before) + 1
 
 
 def test_refusing_is_as_visible_as_accepting(visitor: Visitor) -> None:
@@ -274,12 +276,12 @@ def test_refusing_is_as_visible_as_accepting(visitor: Visitor) -> None:
 
 
 def test_a_refusal_is_kept_and_nothing_else_is(visitor: Visitor) -> None:
-    before = seen(visitor.lab)
+    before = seen(visitor)
     press(visitor.open("news"), "refuse")
     page = visitor.open("news", "/page/2")
     assert page.run("document.getElementById('banner')") is None
     assert visitor.jar() == {("news", "consent"): "none"}
-    assert seen(visitor.lab) == before
+    assert seen(visitor) == before
 
 
 def test_consent_is_taken_back_as_easily_as_it_was_given(visitor: Visitor) -> None:
@@ -293,20 +295,20 @@ def test_consent_is_taken_back_as_easily_as_it_was_given(visitor: Visitor) -> No
     press(page, "refuse")
     eventually(lambda: ("tracker", "reader") not in visitor.jar())
     assert visitor.jar() == {("news", "consent"): "none"}
-    known = seen(visitor.lab)
+    known = seen(visitor)
     visitor.open("news", "/page/1")
-    assert seen(visitor.lab) == known
+    assert seen(visitor) == known
     assert visitor.open("tracker").run("document.getElementById('nobody') !== null")
 
 
 def test_one_purpose_can_be_chosen_without_the_other(visitor: Visitor) -> None:
-    before = seen(visitor.lab)
+    before = seen(visitor)
     page = visitor.open("news", "/cookies")
     assert page.run("document.querySelectorAll('[name=purpose]:checked').length") == 0
     page.run("document.querySelector('[value=measure]').click()")
     press(page, "some")
     assert set(visitor.jar()) == {("news", "consent"), ("news", "reader")}
-    assert seen(visitor.lab) == before
+    assert seen(visitor) == before
 
 
 # exercises
