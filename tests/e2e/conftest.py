@@ -18,6 +18,7 @@ from tests.e2e.support.home import Home
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.outside import Outside
 from tests.e2e.support.stacks import STACKS
+from tests.e2e.support.ways import Ways
 
 # Started in the background, this process may ignore the interrupt, and so would all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -67,6 +68,13 @@ def stack(request: pytest.FixtureRequest, home: Home) -> Iterator[OwnLab]:
         yield lab
     finally:
         lab.remove()
+
+
+@pytest.fixture(scope="session")
+def ways(stack: OwnLab) -> Iterator[Ways]:
+    """Where on this host that lab's sites answer."""
+    with Ways(stack) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.support import stacks, tools
 from tests.e2e.support.home import run
 from tests.e2e.support.lab import OwnLab
+from tests.e2e.support.ways import Ways
 
 pytestmark = pytest.mark.e2e
 
@@ -30,19 +31,21 @@ def response(url: str, authority: Path, file: Path, *options: str) -> Path:
     return file
 
 
-def static_urls(lab: OwnLab) -> Iterator[str]:
+def static_urls(stack: str, ways: Ways) -> Iterator[str]:
     """The files of each static site, a folder's first, and one that is not there."""
-    placed = stacks.placed(lab.folder.name)
-    for site in stacks.readable(lab.folder.name):
+    placed = stacks.placed(stack)
+    for site in stacks.readable(stack):
         if placed.services[site.service].kind == "static":
             files = sorted(placed.contents[site.service])[:20]
             for path in ("", *files, "missing"):
-                yield f"https://{stacks.host(site, lab)}:{lab.https}/{path}"
+                yield f"https://{ways.to(site)}/{path}"
 
 
-def test_nothing_is_bad_about_what_static_sites_send(stack: OwnLab, tmp_path: Path) -> None:
+def test_nothing_is_bad_about_what_static_sites_send(
+    stack: OwnLab, ways: Ways, tmp_path: Path
+) -> None:
     authority = stack.authority()
-    asked = [(url, options) for url in static_urls(stack) for options in VARIANTS]
+    asked = [(url, options) for url in static_urls(stack.folder.name, ways) for options in VARIANTS]
     answers = [
         response(url, authority, tmp_path / str(number), *options)
         for number, (url, options) in enumerate(asked)

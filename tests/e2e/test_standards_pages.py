@@ -17,6 +17,7 @@ from tests.e2e.support import stacks, tools
 from tests.e2e.support.chromium import Chromium, Page
 from tests.e2e.support.curl import curl
 from tests.e2e.support.lab import OwnLab
+from tests.e2e.support.ways import Ways
 
 pytestmark = pytest.mark.e2e
 
@@ -27,14 +28,16 @@ LINKS = """JSON.stringify([...document.querySelectorAll('a[href]')]
     .map(one => one.pathname + one.search))"""
 ASKED = "JSON.stringify(performance.getEntriesByType('resource').map(one => one.name))"
 # links that lead to no page of a person: what a program gets
-NO_PAGE = re.compile(r"\.(txt|json|gif|png|svg|bin|css|js|mjs|csv|pdf|har|xml|ya?ml)\b|/logout|\?")
+NO_PAGE = re.compile(
+    r"\.(txt|json|gif|png|svg|bin|css|js|mjs|csv|pdf|har|xml|ya?ml|zzz)\b|/logout|\?"
+)
 
 
 class Reader:
     """A browser that trusts a lab, on a small screen."""
 
-    def __init__(self, lab: OwnLab, browser: Chromium) -> None:
-        self.lab, self.browser = lab, browser
+    def __init__(self, lab: OwnLab, ways: Ways, browser: Chromium) -> None:
+        self.lab, self.ways, self.browser = lab, ways, browser
 
     def open(self, url: str) -> Page:
         page = self.browser.open(url)
@@ -45,7 +48,7 @@ class Reader:
     def pages(self) -> Iterator[tuple[str, Page]]:
         """Each page's address, and the page; it is closed afterwards."""
         for site in stacks.readable(self.lab.folder.name):
-            origin = f"https://{stacks.host(site, self.lab)}:{self.lab.https}"
+            origin = f"https://{self.ways.to(site)}"
             waiting, seen = ["/"], {"/"}
             while waiting and len(seen) <= 4 * PAGES:
                 path = waiting.pop(0)
@@ -66,11 +69,11 @@ def links(page: Page) -> list[str]:
 
 
 @pytest.fixture
-def reader(stack: OwnLab, tmp_path: Path) -> Iterator[Reader]:
+def reader(stack: OwnLab, ways: Ways, tmp_path: Path) -> Iterator[Reader]:
     home = stack.trusted_in(tmp_path)
     only = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE *.localhost, EXCLUDE 127.0.0.1"
     with Chromium(home, home / "profile", only) as browser:
-        yield Reader(stack, browser)
+        yield Reader(stack, ways, browser)
 
 
 def test_pages_are_valid_accessible_small_and_ask_nobody_else(

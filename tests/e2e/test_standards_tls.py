@@ -17,6 +17,7 @@ import pytest
 from tests.e2e.support import stacks, tools
 from tests.e2e.support.home import run
 from tests.e2e.support.lab import OwnLab
+from tests.e2e.support.ways import Ways
 
 pytestmark = pytest.mark.e2e
 
@@ -32,32 +33,33 @@ MEANT = {
 ACCEPTED = {"OK", "INFO", "DEBUG"}
 
 
-def test_every_signed_site_fits_mozillas_intermediate_profile(stack: OwnLab) -> None:
-    targets = [f"{stacks.host(s, stack)}:{stack.https}" for s in stacks.signed(stack.folder.name)]
+def test_every_signed_site_fits_mozillas_intermediate_profile(stack: OwnLab, ways: Ways) -> None:
+    targets = [ways.to(site) for site in stacks.signed(stack.folder.name)]
     if targets:  # a lab may be about something else than sites
         assert tools.sslyze(targets, stack.authority()) == dict.fromkeys(targets, COMPLIANT)
 
 
 def test_each_way_of_speaking_tls_has_no_finding_that_is_not_meant(
-    stack: OwnLab, tmp_path: Path
+    stack: OwnLab, ways: Ways, tmp_path: Path
 ) -> None:
     for number, profile in enumerate(stacks.profiles()):
         if profile.stack != stack.folder.name:
             continue
         report = tmp_path / f"{number}.json"
-        host = stacks.host(profile.site, stack)
-        found = tools.testssl(host, stack.https, stack.authority(), report)
+        at = ways.to(profile.site)
+        found = tools.testssl(at, stack.authority(), report)
         assert len(found) > 50, "testssl.sh has hardly asked anything"
         assert [one for one in found if not meant(one["id"], one["severity"])] == [], profile.lines
-        assert_no_renegotiation(host, stack.https)
+        assert_no_renegotiation(at)
 
 
 def meant(name: str, severity: str) -> bool:
     return severity in ACCEPTED or f"{name.partition(' ')[0]} {severity}" in MEANT
 
 
-def assert_no_renegotiation(host: str, port: int) -> None:
+def assert_no_renegotiation(at: str) -> None:
     """A client that wants to begin anew within a connection is refused (RFC 5746, RFC 8446 4.1)."""
+    host, _, port = at.partition(":")
     words = ["openssl", "s_client", "-tls1_2", "-connect", f"127.0.0.1:{port}"]
     asked = run([*words, "-servername", host], input="R\n")
     assert "Secure Renegotiation IS supported" in asked.out

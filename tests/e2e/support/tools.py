@@ -36,11 +36,14 @@ _SECTIONS = (
 )  # fmt: skip
 
 
-def testssl(host: str, port: int, authority: Path, report: Path) -> list[Mapping[str, str]]:
-    """What testssl.sh finds: ``id``, ``severity`` and ``finding`` of each. Asks no name server."""
+def testssl(at: str, authority: Path, report: Path) -> list[Mapping[str, str]]:
+    """What testssl.sh finds at ``host:port``: ``id``, ``severity`` and ``finding`` of each.
+
+    It asks no name server.
+    """
     words = ["testssl", "--quiet", "--color", "0", "--warnings", "off", "--nodns", "none"]
     words += ["--ip", "127.0.0.1", "--add-ca", str(authority), "--jsonfile", str(report)]
-    words += [*_SECTIONS, f"https://{host}:{port}/"]
+    words += [*_SECTIONS, f"https://{at}/"]
     ran = run(words, timeout=600)
     assert report.exists(), ran.said
     found: list[Mapping[str, str]] = json.loads(report.read_text())
