@@ -28,6 +28,8 @@ MEANT = {
     "cert_revocation HIGH": "leaves live for 90 days",
     "cipher_order HIGH": "Mozilla's profile leaves the choice to the client, for all are strong",
     "secure_renego WARN": "it asks without a name, to which nobody answers; asked by name below",
+    "security_headers MEDIUM": "headers are the applications' business, and lessons of their own",
+    "sessionresumption_ticket WARN": "it cannot ask where certificates of visitors are wanted",
     "engine_problem WARN": "about this host's openssl, not the server",
 }
 ACCEPTED = {"OK", "INFO", "DEBUG"}
