@@ -29,6 +29,7 @@ MEANT = {
     "cipher_order HIGH": "Mozilla's profile leaves the choice to the client, for all are strong",
     "secure_renego WARN": "it asks without a name, to which nobody answers; asked by name below",
     "security_headers MEDIUM": "headers are the applications' business, and lessons of their own",
+    "BREACH MEDIUM": "pages are compressed, and the static ones hold no secret",
     "sessionresumption_ticket WARN": "it cannot ask where certificates of visitors are wanted",
     "engine_problem WARN": "about this host's openssl, not the server",
 }

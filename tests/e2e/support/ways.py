@@ -15,6 +15,8 @@ from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.ports import free_port
 from tests.e2e.support.wait import eventually
 
+BESIDE = "169.254.254.254"  # an own address is one of 169.254.16.0/20; this one reaches them all
+
 # hands connections to port 1000 + N on to port 443 of the Nth address it is started with
 _RELAY = """
 import asyncio, sys
@@ -62,11 +64,15 @@ class Ways:
 
     def __enter__(self) -> Ways:
         if self._ports:
-            self._relay = self._lab.client.containers.run(
+            network = f"labctl-{self._lab.name}_internet"
+            engine = self._lab.client
+            beside = engine.api.create_endpoint_config(link_local_ips=[BESIDE])
+            self._relay = engine.containers.run(
                 self._lab.inspect("client")["Config"]["Image"],
                 ["-c", _RELAY, *map(self._inside, self._ports)],
                 entrypoint="python3",
-                network=f"labctl-{self._lab.name}_internet",
+                network=network,
+                networking_config={network: beside},
                 ports={
                     1000 + n: ("127.0.0.1", port) for n, port in enumerate(self._ports.values())
                 },
