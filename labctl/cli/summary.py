@@ -62,15 +62,22 @@ def as_json(planned: Planned) -> dict[str, Any]:
 
 
 def url(site: Site, lab: Lab) -> str:
-    """A site's address in a browser on the host; of one that is inside, in the company."""
-    if site.inside or site.alone or not lab.services[site.front].expansion.published:
+    """A site's address in a browser on the host; inside the lab, where the host reaches it not."""
+    port = 0 if site.inside or site.own_address else _port_on_host(site, lab)
+    if not port:
         return site.url()
     host = next(name for name in site.names if name.endswith("localhost"))
-    if site.tls == "none":
-        scheme, port, usual = "http", lab.publishing.http, 80
-    else:
-        scheme, port, usual = "https", lab.publishing.https, 443
+    scheme, usual = ("https", 443) if site.secure else ("http", 80)
     return f"{scheme}://{host}{'' if port == usual else f':{port}'}/"
+
+
+def _port_on_host(site: Site, lab: Lab) -> int:
+    """The port of the host that leads to a site's own; 0 where none does."""
+    machine = lab.machine_of(site.front)
+    ports = {port.container: port.host for port in machine.ports if port.transport == "tcp"}
+    if lab.services[site.front].expansion.published:
+        ports |= {80: lab.publishing.http, 443: lab.publishing.https}
+    return ports.get(site.secure or site.plain, 0)
 
 
 def _headline(planned: Planned) -> str:

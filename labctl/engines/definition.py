@@ -39,7 +39,7 @@ def wanted(document: Mapping[str, Any], lab: str, service: str, digest: str = ""
     networks = {
         _network(document, lab, name): {
             "Aliases": [f"{project(lab)}-{service}-1", service],
-            "IPAMConfig": {"IPv4Address": one["ipv4_address"]},
+            "IPAMConfig": _addresses(one),
         }
         for name, one in said["networks"].items()
     }
@@ -52,6 +52,11 @@ def wanted(document: Mapping[str, Any], lab: str, service: str, digest: str = ""
         "NetworkingConfig": {"EndpointsConfig": networks},
         **_environment(said.get("environment", {})),
     }
+
+
+def _addresses(said: Mapping[str, Any]) -> dict[str, Any]:
+    further = said.get("link_local_ips")
+    return {"IPv4Address": said["ipv4_address"]} | ({"LinkLocalIPs": further} if further else {})
 
 
 def _environment(said: Mapping[str, str]) -> dict[str, list[str]]:

@@ -44,7 +44,7 @@ def digest_of(lab: Lab, keys: Mapping[str, Key]) -> str:
     source = [
         lab.domain,
         [[r.name, r.type, _value(r.value), r.ttl] for r in lab.records],
-        [[site.names, site.inside, site.front] for site in lab.sites],
+        [[s.names, s.inside, s.front, lab.own_address_of(s)] for s in lab.sites],
         {name: [m.host_name, dict(m.addresses), m.public] for name, m in lab.machines.items()},
         {name: service.machine for name, service in lab.services.items()},
         [[network.subnet, network.private] for network in lab.networks],

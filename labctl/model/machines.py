@@ -85,7 +85,8 @@ class Machine:
     processors that are short, against 1024 of any other, ``log`` the bytes of its log at most.
     One ``on_host`` has the host's network instead of addresses. ``hosts`` are names that it
     knows without asking its resolver, each with its address. ``further`` are more addresses on
-    its first network, by the site that each is for. ``environment`` are variables of all programs
+    its first network, link-local ones (RFC 3927), by the site that each is for; "" where it is for
+    reaching those of others. ``environment`` are variables of all programs
     there, ``extra`` is what its image has beside its packages.
     """
 

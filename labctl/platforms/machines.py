@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from labctl import apache, ssh, webserver
+from labctl import apache, kinds, ssh, webserver
 from labctl.errors import LabctlError
 from labctl.expanded import Expanded
 from labctl.model import (
@@ -27,6 +27,7 @@ from labctl.model import (
 )
 
 INTERNET = "internet"
+BESIDE = "169.254.16.0/20"
 _RESERVED = 3
 _SERVERS: Mapping[Server, Expansion] = {
     "nginx": Expansion(webserver.PACKAGES, webserver.CAPABILITIES, (webserver.DAEMON,)),
@@ -152,8 +153,8 @@ def flat(
         for name, services in groups.items()
         for n in range(1, 1 + (copies or {}).get(name, 1))
     }
-    owners = {site.name: site.front for site in expanded.sites if site.own_address}
-    addresses = assign([*replicas, *own(expanded)], subnet)
+    addresses = assign(replicas, subnet)
+    further = _further(expanded)
     machines = {
         name: machine(
             name,
@@ -163,20 +164,28 @@ def flat(
             published(services, expanded, publishing),
             resolver=the(expanded, "resolver"),
             replica=replica,
-            further={
-                site: addresses[f"site {site}"]
-                for site, front in owners.items()
-                if front in {service.name for service in services}
-            },
+            further=further.get(name, {}),
         )
         for name, (services, replica) in replicas.items()
     }
     return lab(expanded, machines, (Network(INTERNET, subnet),), publishing)
 
 
-def own(expanded: Expanded) -> list[str]:
-    """What the addresses of sites that have their own are assigned by: no machine's name."""
-    return [f"site {site.name}" for site in expanded.sites if site.own_address]
+def _further(expanded: Expanded) -> Mapping[str, Mapping[str, str]]:
+    """More addresses of machines: of the sites that have their own, and of whoever visits these.
+
+    They are link-local (RFC 3927): the engine gives a machine no second one of another kind. Who
+    is to reach one needs one too.
+    """
+    services = expanded.services
+    owners = [(services[s.front].machine, s.name) for s in expanded.sites if s.own_address]
+    if owners:
+        owners += [(s.machine, "") for s in services.values() if kinds.tier(s.kind) == "outside"]
+    addresses = assign([" ".join(owner) for owner in owners], BESIDE)
+    found: dict[str, dict[str, str]] = {}
+    for machine, site in owners:
+        found.setdefault(machine, {})[site] = addresses[f"{machine} {site}"]
+    return found
 
 
 def lab(

@@ -46,7 +46,7 @@ def place(expanded: Expanded, subnets: Mapping[str, str], publishing: Publishing
 def _ordered(expanded: Expanded, lab: Lab, subnet: str) -> Mapping[str, Machine]:
     """The servers of the provider's book. Theirs are the addresses that the lab leaves free."""
     wanted = {n: one for n, one in expanded.book.servers.items() if n not in lab.machines}
-    addresses = machines.assign([*lab.machines, *machines.own(expanded), *wanted], subnet)
+    addresses = machines.assign([*lab.machines, *wanted], subnet)
     found = {}
     for name, server in wanted.items():
         made = machines.machine(

@@ -147,7 +147,6 @@ def _attached(machine: Machine) -> dict[str, Any]:
     if machine.addresses:
         networks: dict[str, Any] = {n: {"ipv4_address": a} for n, a in machine.addresses.items()}
         if machine.further:
-            # the engine gives the interface whatever stands here, link-local (RFC 3927) or not
             next(iter(networks.values()))["link_local_ips"] = sorted(machine.further.values())
         return {"networks": networks}
     return {"network_mode": "host" if machine.on_host else "none"}

@@ -20,13 +20,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from testcontainers.core.container import DockerContainer
 
+from labctl import on_demand
 from labctl.apache import PACKAGES as APACHE
 from labctl.engines import connect, images
 from labctl.engines.dockerfile import own_recipe, reference
+from labctl.expand import expand
 from labctl.keep import keep
 from labctl.model import Lab
+from labctl.picture.paper import placed
 from labctl.render import render
 from labctl.render.tree import Entry, Files, archive
+from labctl.spec.lab import read
 from labctl.webserver import PACKAGES as NGINX
 from labctl.work.session import wants
 from tests.e2e.support.stacks import FOLDER, STACKS
@@ -62,6 +66,19 @@ MEANT = {
     "try_files_is_evil_too": "a changed page must be seen at once: nothing caches open files",
     "worker_rlimit_nofile_vs_connections": "the engine gives containers descriptors enough",
 }
+
+BEHIND = """\
+lab: behind
+services:
+  front: {{server: {server}}}
+  away: {{kind: static, content: files}}
+  near: {{kind: static, content: club, machine: front}}
+  echo: {{kind: websocket, program: echo.py}}
+sites:
+  away: away
+  near: near
+  echo: {{service: echo, replicas: 3}}
+"""
 
 # What is there to be refused, and where.
 SHOWN = {"weak_ssl_tls": "gallery"}
@@ -133,9 +150,10 @@ def test_what_a_daemon_refuses_fails(hosts: dict[str, Host]) -> None:
 
 
 def test_what_apache_refuses_fails(hosts: dict[str, Host], folder: Path) -> None:
-    lab = lab_at(STACKS / "web-servers" / "lab.yml")
+    lab = lab_at(FOLDER / "web-servers" / "lab.yml")
     kept, _ = keep(lab, wants(lab), folder / "kept" / lab.name, NOW, write=False)
     files = dict(render(lab, kept, lambda packages: "image:latest", STATE).machines["apache"])
+    hosts["apache2"].ask(files, QUESTIONS["apache2"][1])
     files["/etc/apache2/sites-enabled/x.conf"] = Entry(b"<VirtualHost *:80>\nNonsense\n")
     with pytest.raises(AssertionError, match=r"x\.conf"):
         hosts["apache2"].ask(files, QUESTIONS["apache2"][1])
@@ -179,6 +197,19 @@ def test_daemons_take_the_stacks(stack: str, hosts: dict[str, Host], folder: Pat
     accept(lab_at(FOLDER / stack / "lab.yml"), hosts, folder)
 
 
+@pytest.mark.parametrize("server", ["nginx", "apache"])
+def test_both_servers_take_whatever_stands_behind_them(
+    server: str, hosts: dict[str, Host], folder: Path
+) -> None:
+    """Files of another machine, replicas, WebSockets, and on one machine what sleeps."""
+    text, stack = BEHIND.format(server=server), FOLDER / "web-servers"
+    accept(lab_from(text, stack), hosts, folder)
+    alone = expand(*read(text.replace("replicas: 3", "").encode(), "lab.yml", stack), "bare-metal")
+    asleep = on_demand.asleep(placed(alone))
+    assert any(daemon.on_demand for daemon in asleep.machines["server"].daemons)
+    accept(asleep, hosts, folder)
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_gixy_finds_nothing_that_is_not_meant(
     stack: str, hosts: dict[str, Host], folder: Path
@@ -194,11 +225,19 @@ def test_gixy_finds_nothing_that_is_not_meant(
             assert findings(dump) <= meant, machine.name
 
 
+# what gixy has to find in every configuration: it says nothing of one that it cannot read
+PLANTED = "http {\n    server { location /planted { proxy_pass http://$arg_planted; } }\n"
+
+
 def findings(dump: str) -> set[str]:
     """The names of gixy's checks that find something in what ``nginx -T`` prints."""
     command = [sys.executable, "-m", "gixy", "--format", "json", "-"]
+    planted = dump.replace("http {\n", PLANTED, 1)
     finished = subprocess.run(
-        command, input=dump, capture_output=True, text=True, check=False, timeout=60
+        command, input=planted, capture_output=True, text=True, check=False, timeout=60
     )
-    assert finished.returncode in (0, 1), finished.stderr
-    return {found["plugin"] for found in json.loads(finished.stdout)}
+    assert finished.returncode == 1, finished.stderr
+    found = json.loads(finished.stdout)
+    own = {one["plugin"] for one in found if "planted" not in one["config"]}
+    assert any("planted" in one["config"] for one in found), "it has read nothing"
+    return own

@@ -145,7 +145,7 @@ def test_a_change_is_live_by_reload_and_a_wrong_one_is_refused(lab: OwnLab) -> N
 def test_both_side_by_side(lab: OwnLab) -> None:
     ran = lab.home.labctl("experiment", "servers", lab.name, "--json")
     assert ran.status == 0, ran.said
-    figures = ran.json()["figures"]
+    figures = ran.json["figures"]
     found = {figure["key"]: figure["value"] for figure in figures}
     assert {figure["side"] for figure in figures} == set(SERVERS)
     for server in SERVERS:
