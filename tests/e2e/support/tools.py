@@ -77,6 +77,8 @@ def httplint(files: Sequence[Path]) -> list[list[str]]:
 
 def invalid_html(files: Sequence[Path]) -> list[str]:
     """What the Nu HTML checker holds for errors: the file, the line and the reason."""
+    if not files:
+        return []
     words = ["java", "-jar", str(VNU), "--format", "json", "--exit-zero-always", "--stdout"]
     ran = run([*words, *map(str, files)])
     assert ran.status == 0, ran.said
