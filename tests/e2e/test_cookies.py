@@ -6,6 +6,7 @@ as HTTPS. Each thing that must not happen stands beside the same thing happening
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -178,6 +179,27 @@ def known_as(visitor: Visitor, site: str, cookie: str) -> bool:
     return '<strong id="user">alice</strong>' in page.body
 
 
+def total(visitor: Visitor, site: str, cookie: str) -> str:
+    """What a stranger who says this cookie would have to pay."""
+    page = curl(visitor.lab.url(site), "--header", f"Cookie: {cookie}", ca=visitor.authority)
+    return page.body.partition('<strong id="total">')[2].partition("</strong>")[0]
+
+
+def test_a_signed_basket_is_the_shops_and_an_unsigned_one_anybodys(visitor: Visitor) -> None:
+    for site in ("shop", "careless"):
+        page = visitor.open(site)
+        page.run("document.querySelector('[name=what][value=teapot]').click()")
+        becomes(page, "document.getElementById('total').textContent === '25 €'")
+    signed = visitor.jar()["shop", "__Host-basket"]
+    assert total(visitor, "shop", f"__Host-basket={signed}") == "25 €"
+    payload, _, signature = signed.partition(".")
+    cheaper = base64.urlsafe_b64encode(json.dumps({"basket": {"cup": 1}}).encode()).decode()
+    for forged in (f"{payload[:-1]}A.{signature}", f"{cheaper}.{signature}", cheaper):
+        assert total(visitor, "shop", f"__Host-basket={forged}") == "0 €", forged
+    mine = base64.urlsafe_b64encode(json.dumps({"teapot": [1, 1]}).encode()).decode()
+    assert total(visitor, "careless", f"basket={mine}") == "1 €"
+
+
 def test_a_session_that_evil_has_fixed_is_evils_at_the_careless_shop(visitor: Visitor) -> None:
     page = visitor.open("evil")
     careless = visitor.url("careless")
@@ -299,6 +321,18 @@ def test_consent_is_taken_back_as_easily_as_it_was_given(visitor: Visitor) -> No
     visitor.open("news", "/page/1")
     assert seen(visitor) == known
     assert visitor.open("tracker").run("document.getElementById('nobody') !== null")
+
+
+def test_nobody_else_consents_for_a_reader(visitor: Visitor) -> None:
+    page = visitor.open("evil")
+    to = visitor.url("news", "/consent")
+    page.run(
+        "document.body.innerHTML = '<form method=post><input name=choice value=all></form>';"
+        f"document.forms[0].action = '{to}'"
+    )
+    leads(page, "document.forms[0].submit()", to)
+    assert "only our own page can ask you" in page.run("document.body.innerText")
+    assert visitor.jar() == {}
 
 
 def test_one_purpose_can_be_chosen_without_the_other(visitor: Visitor) -> None:

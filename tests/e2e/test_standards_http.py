@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.support import stacks, tools
 from tests.e2e.support.home import run
 from tests.e2e.support.lab import OwnLab
+from tests.e2e.support.ports import free_port
 from tests.e2e.support.ways import Ways
 
 pytestmark = pytest.mark.e2e
@@ -68,6 +69,11 @@ def test_a_thousand_connections_to_a_page_and_none_is_dropped(lab1: OwnLab) -> N
     found = tools.h2load(url, f"127.0.0.1:{lab1.https}", CONNECTIONS, 10 * CONNECTIONS)
     assert found["succeeded"] == found["total"] == 10 * CONNECTIONS, found
     assert (found["failed"], found["errored"], found["timeout"]) == (0, 0, 0)
+
+
+def test_the_control_connections_that_nobody_takes_are_counted() -> None:
+    found = tools.h2load("https://nobody.localhost/", f"127.0.0.1:{free_port()}", 5, 10)
+    assert (found["succeeded"], found["failed"]) == (0, 10), found
 
 
 def test_a_thousand_kept_connections_by_http_and_none_is_dropped(lab1: OwnLab) -> None:
