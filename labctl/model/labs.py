@@ -83,7 +83,7 @@ class Lab:
 
     def own_address_of(self, site: Site) -> str:
         """The IPv4 address that only this site answers at; "" where it shares its front's."""
-        return self.machine_of(site.front).further.get(site.name, "")
+        return self.machine_of(site.front).further.get(site.name, "") if site.own_address else ""
 
     @property
     def inside(self) -> tuple[Network, ...]:

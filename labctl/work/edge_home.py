@@ -101,10 +101,16 @@ def remember(chosen: EdgeSettings) -> None:
 
 
 def register(lab: Lab) -> None:
-    """Remember a lab behind the edge, with its names."""
+    """Remember a lab behind the edge, with its names. LabctlError where another has its domain."""
     prepare()
     names = sorted({name for site in lab.sites if not site.inside for name in site.names})
     record = Single(lab.name, (*lab.domains, *lab.localhosts), tuple(names))
+    for other in _labs():
+        if other.name != lab.name and (both := {*other.domains} & {*record.domains}):
+            raise LabctlError(
+                f"{min(both)} would be {lab.name}'s and {other.name}'s behind the same edge",
+                f"labctl down {other.name}, or give one of the two another name",
+            )
     (home() / _LABS).mkdir(mode=0o700, exist_ok=True)
     write_atomically(_record(lab.name), json.dumps(asdict(record)).encode())
 

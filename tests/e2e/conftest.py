@@ -17,7 +17,8 @@ os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
 from tests.e2e.support.home import Home
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.outside import Outside
-from tests.e2e.support.stacks import STACKS, further_fronts
+from tests.e2e.support.stacks import STACKS
+from tests.e2e.support.ways import Ways
 
 # Started in the background, this process may ignore the interrupt, and so would all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -62,13 +63,18 @@ def stack(request: pytest.FixtureRequest, home: Home) -> Iterator[OwnLab]:
         yield request.getfixturevalue("lab1")
         return
     lab = OwnLab(home, request.param)
-    for front in further_fronts(request.param):
-        lab.expose(front, 443)
     try:
         lab.must("up")
         yield lab
     finally:
         lab.remove()
+
+
+@pytest.fixture(scope="session")
+def ways(stack: OwnLab) -> Iterator[Ways]:
+    """Where on this host that lab's sites answer."""
+    with Ways(stack) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

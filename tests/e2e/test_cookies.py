@@ -6,6 +6,7 @@ as HTTPS. Each thing that must not happen stands beside the same thing happening
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,6 @@ pytestmark = pytest.mark.e2e
 
 EXERCISES = tuple(p.name for p in sorted((ROOT / "stacks/web-cookies/exercises").iterdir()))
 PARTITIONED = {"__Host-partitioned"}  # what the second frame of /frame sets, sooner or later
-BLOCKED = {"profile": {"cookie_controls_mode": 1}}  # Chromium's setting: no third-party cookies
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +43,17 @@ def trusting(lab: OwnLab, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def _browser(lab: OwnLab, trusting: Path) -> Iterator[Visitor]:
-    with Chromium(trusting, trusting / "profile", RESOLVE) as browser:
+    profile = profile_in(trusting / "profile", third_party_cookies=True)
+    with Chromium(trusting, profile, RESOLVE) as browser:
         yield Visitor(browser, lab)
+
+
+def profile_in(folder: Path, *, third_party_cookies: bool) -> Path:
+    """A profile in which that is decided: Chromium's default has been both."""
+    (folder / "Default").mkdir(parents=True)
+    decided = {"profile": {"cookie_controls_mode": 0 if third_party_cookies else 1}}
+    (folder / "Default" / "Preferences").write_text(json.dumps(decided))
+    return folder
 
 
 @pytest.fixture
@@ -143,9 +152,7 @@ def test_a_partitioned_cookie_is_for_one_site_around(visitor: Visitor) -> None:
 def test_without_third_party_cookies_only_partitioned_ones_are_left(
     lab: OwnLab, trusting: Path
 ) -> None:
-    profile = trusting / "blocking"
-    (profile / "Default").mkdir(parents=True)
-    (profile / "Default" / "Preferences").write_text(json.dumps(BLOCKED))
+    profile = profile_in(trusting / "blocking", third_party_cookies=False)
     with Chromium(trusting, profile, RESOLVE) as browser:
         visitor = Visitor(browser, lab)
         visitor.sets("none")
@@ -164,11 +171,33 @@ def log_in(visitor: Visitor, site: str, path: str = "/") -> Page:
     return page
 
 
-def known_as(lab: OwnLab, site: str, cookie: str) -> bool:
+def known_as(visitor: Visitor, site: str, cookie: str) -> bool:
     """Whether a stranger who says this cookie is taken for alice."""
-    page = curl(lab.url(site), "--header", f"Cookie: {cookie}", ca=lab.authority())
+    url = visitor.lab.url(site)
+    page = curl(url, "--header", f"Cookie: {cookie}", ca=visitor.authority)
     assert page.status == 200, page
     return '<strong id="user">alice</strong>' in page.body
+
+
+def total(visitor: Visitor, site: str, cookie: str) -> str:
+    """What a stranger who says this cookie would have to pay."""
+    page = curl(visitor.lab.url(site), "--header", f"Cookie: {cookie}", ca=visitor.authority)
+    return page.body.partition('<strong id="total">')[2].partition("</strong>")[0]
+
+
+def test_a_signed_basket_is_the_shops_and_an_unsigned_one_anybodys(visitor: Visitor) -> None:
+    for site in ("shop", "careless"):
+        page = visitor.open(site)
+        page.run("document.querySelector('[name=what][value=teapot]').click()")
+        becomes(page, "document.getElementById('total').textContent === '25 €'")
+    signed = visitor.jar()["shop", "__Host-basket"]
+    assert total(visitor, "shop", f"__Host-basket={signed}") == "25 €"
+    payload, _, signature = signed.partition(".")
+    cheaper = base64.urlsafe_b64encode(json.dumps({"basket": {"cup": 1}}).encode()).decode()
+    for forged in (f"{payload[:-1]}A.{signature}", f"{cheaper}.{signature}", cheaper):
+        assert total(visitor, "shop", f"__Host-basket={forged}") == "0 €", forged
+    mine = base64.urlsafe_b64encode(json.dumps({"teapot": [1, 1]}).encode()).decode()
+    assert total(visitor, "careless", f"basket={mine}") == "1 €"
 
 
 def test_a_session_that_evil_has_fixed_is_evils_at_the_careless_shop(visitor: Visitor) -> None:
@@ -176,11 +205,11 @@ def test_a_session_that_evil_has_fixed_is_evils_at_the_careless_shop(visitor: Vi
     careless = visitor.url("careless")
     leads(page, "document.getElementById('gift').click()", careless)
     log_in(visitor, "careless")
-    assert known_as(visitor.lab, "careless", "session=a-number-that-evil-knows")
+    assert known_as(visitor, "careless", "session=a-number-that-evil-knows")
     log_in(visitor, "shop", "/?session=a-number-that-evil-knows")
-    assert not known_as(visitor.lab, "shop", "__Host-session=a-number-that-evil-knows")
+    assert not known_as(visitor, "shop", "__Host-session=a-number-that-evil-knows")
     number = visitor.jar()["shop", "__Host-session"]
-    assert known_as(visitor.lab, "shop", f"__Host-session={number}"), "the control: its own number"
+    assert known_as(visitor, "shop", f"__Host-session={number}"), "the control: its own number"
 
 
 def orders(page: Page) -> str:
@@ -217,10 +246,11 @@ def test_from_the_same_site_only_the_token_helps(visitor: Visitor) -> None:
 # consent
 
 
-def seen(lab: OwnLab) -> list[str]:
+def seen(visitor: Visitor) -> list[str]:
     """The pages that the tracker has noted."""
+    lab = visitor.lab
     url = f"https://tracker.{lab.name}-ads.localhost:{lab.https}/seen.json"
-    answer = curl(url, ca=lab.authority())
+    answer = curl(url, ca=visitor.authority)
     assert answer.status == 200, answer
     found: list[str] = json.loads(answer.body)
     return found
@@ -247,14 +277,14 @@ def press(page: Page, button: str) -> None:
 
 
 def test_nothing_is_set_before_consent(visitor: Visitor) -> None:
-    before = seen(visitor.lab)
+    before = seen(visitor)
     for path in ("/", "/page/2", "/cookies"):
         visitor.open("news", path)
     assert visitor.jar() == {}
-    assert seen(visitor.lab) == before
+    assert seen(visitor) == before
     visitor.open("nagging")
     assert set(visitor.jar()) == {("nagging", "reader"), ("tracker", "reader")}, "the control"
-    assert len(seen(visitor.lab)) == len(before) + 1
+    assert len(seen(visitor)) == len(before) + 1
 
 
 def test_refusing_is_as_visible_as_accepting(visitor: Visitor) -> None:
@@ -268,12 +298,12 @@ def test_refusing_is_as_visible_as_accepting(visitor: Visitor) -> None:
 
 
 def test_a_refusal_is_kept_and_nothing_else_is(visitor: Visitor) -> None:
-    before = seen(visitor.lab)
+    before = seen(visitor)
     press(visitor.open("news"), "refuse")
     page = visitor.open("news", "/page/2")
     assert page.run("document.getElementById('banner')") is None
     assert visitor.jar() == {("news", "consent"): "none"}
-    assert seen(visitor.lab) == before
+    assert seen(visitor) == before
 
 
 def test_consent_is_taken_back_as_easily_as_it_was_given(visitor: Visitor) -> None:
@@ -287,20 +317,32 @@ def test_consent_is_taken_back_as_easily_as_it_was_given(visitor: Visitor) -> No
     press(page, "refuse")
     eventually(lambda: ("tracker", "reader") not in visitor.jar())
     assert visitor.jar() == {("news", "consent"): "none"}
-    known = seen(visitor.lab)
+    known = seen(visitor)
     visitor.open("news", "/page/1")
-    assert seen(visitor.lab) == known
+    assert seen(visitor) == known
     assert visitor.open("tracker").run("document.getElementById('nobody') !== null")
 
 
+def test_nobody_else_consents_for_a_reader(visitor: Visitor) -> None:
+    page = visitor.open("evil")
+    to = visitor.url("news", "/consent")
+    page.run(
+        "document.body.innerHTML = '<form method=post><input name=choice value=all></form>';"
+        f"document.forms[0].action = '{to}'"
+    )
+    leads(page, "document.forms[0].submit()", to)
+    assert "only our own page can ask you" in page.run("document.body.innerText")
+    assert visitor.jar() == {}
+
+
 def test_one_purpose_can_be_chosen_without_the_other(visitor: Visitor) -> None:
-    before = seen(visitor.lab)
+    before = seen(visitor)
     page = visitor.open("news", "/cookies")
     assert page.run("document.querySelectorAll('[name=purpose]:checked').length") == 0
     page.run("document.querySelector('[value=measure]').click()")
     press(page, "some")
     assert set(visitor.jar()) == {("news", "consent"), ("news", "reader")}
-    assert seen(visitor.lab) == before
+    assert seen(visitor) == before
 
 
 # exercises

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.support import stacks, tools
+from tests.e2e.support.home import run
 from tests.e2e.support.lab import OwnLab
+from tests.e2e.support.ports import free_port
+from tests.e2e.support.ways import Ways
 
 pytestmark = pytest.mark.e2e
 
@@ -21,30 +24,44 @@ VARIANTS = (
 )
 
 
-def response(url: str, authority: Path, *options: str) -> bytes:
-    """An answer as it came over the connection."""
+def response(url: str, authority: Path, file: Path, *options: str) -> Path:
+    """An answer in a file, as it came over the connection, and when."""
     words = ["curl", "-sS", "--include", "--raw", "--http1.1", "--cacert", str(authority)]
-    ran = subprocess.run([*words, *options, url], capture_output=True, check=False, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
+    ran = run([*words, "-o", str(file), *options, url])
+    assert ran.status == 0, ran.err
+    return file
 
 
-def test_nothing_is_bad_about_what_static_sites_send(stack: OwnLab) -> None:
-    lab, authority = stacks.placed(stack.folder.name), stack.authority()
-    for site in stacks.readable(stack.folder.name):
-        if lab.services[site.service].kind != "static":
-            continue
-        paths = ["/", *(f"/{path}" for path in sorted(lab.contents[site.service])), "/missing"]
-        host = f"{stacks.host(site, stack)}:{stacks.port(site, stack)}"
-        for path in paths[:20]:
-            for options in VARIANTS:
-                answer = response(f"https://{host}{path}", authority, *options)
-                assert tools.httplint(answer) == [], (site.host, path, options)
+def static_urls(stack: str, ways: Ways) -> Iterator[str]:
+    """The files of each static site, a folder's first, and one that is not there."""
+    placed = stacks.placed(stack)
+    for site in stacks.readable(stack):
+        if placed.services[site.service].kind == "static":
+            files = sorted(placed.contents[site.service])[:20]
+            for path in ("", *files, "missing"):
+                yield f"https://{ways.to(site)}/{path}"
 
 
-def test_the_control_a_bad_answer_is_found() -> None:
-    wrong = b"HTTP/1.1 200 OK\r\nContent-Type: text\r\nLast-Modified: yesterday\r\n"
-    assert tools.httplint(wrong + b"Content-Length: 2\r\n\r\nhi") != []
+def test_nothing_is_bad_about_what_static_sites_send(
+    stack: OwnLab, ways: Ways, tmp_path: Path
+) -> None:
+    authority = stack.authority()
+    asked = [(url, options) for url in static_urls(stack.folder.name, ways) for options in VARIANTS]
+    answers = [
+        response(url, authority, tmp_path / str(number), *options)
+        for number, (url, options) in enumerate(asked)
+    ]
+    found = zip(asked, tools.httplint(answers), strict=True)
+    assert [one for one in found if one[1]] == []
+
+
+def test_the_control_a_bad_answer_is_found(tmp_path: Path) -> None:
+    right = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi"
+    wrong = right.replace(b"text/plain", b"text\r\nLast-Modified: yesterday")
+    files = [tmp_path / name for name in ("right", "wrong", "nothing")]
+    for file, text in zip(files, (right, wrong, b"nothing\r\n\r\n"), strict=True):
+        file.write_bytes(text)
+    assert [bool(one) for one in tools.httplint(files)] == [False, True, True]
 
 
 def test_a_thousand_connections_to_a_page_and_none_is_dropped(lab1: OwnLab) -> None:
@@ -52,6 +69,11 @@ def test_a_thousand_connections_to_a_page_and_none_is_dropped(lab1: OwnLab) -> N
     found = tools.h2load(url, f"127.0.0.1:{lab1.https}", CONNECTIONS, 10 * CONNECTIONS)
     assert found["succeeded"] == found["total"] == 10 * CONNECTIONS, found
     assert (found["failed"], found["errored"], found["timeout"]) == (0, 0, 0)
+
+
+def test_the_control_connections_that_nobody_takes_are_counted() -> None:
+    found = tools.h2load("https://nobody.localhost/", f"127.0.0.1:{free_port()}", 5, 10)
+    assert (found["succeeded"], found["failed"]) == (0, 10), found
 
 
 def test_a_thousand_kept_connections_by_http_and_none_is_dropped(lab1: OwnLab) -> None:

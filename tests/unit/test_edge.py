@@ -333,6 +333,17 @@ def test_a_lab_is_remembered_with_its_names_and_forgotten(homes: Path, hello: La
     assert edge_home.known().labs == ()
 
 
+def test_a_domain_behind_the_edge_is_one_labs(homes: Path, hello: Lab) -> None:
+    edge_home.register(hello)
+    edge_home.register(hello)
+    with pytest.raises(LabctlError, match=r"hello\.test would be other's and hello's"):
+        edge_home.register(replace(hello, name="other"))
+    others = replace(hello.sites[0], party="ads")
+    edge_home.register(replace(hello, name="shop", domain="shop.test", sites=(others,)))
+    with pytest.raises(LabctlError, match=r"shop-ads\.localhost would be"):
+        edge_home.register(replace(hello, name="shop-ads", domain="shop-ads.test"))
+
+
 def test_settings_are_remembered(homes: Path) -> None:
     assert edge_home.settings().ports == (80, 443, 2222)
     edge_home.remember(edge_home.EdgeSettings(Publishing(8080, 8443), 2223))

@@ -5,10 +5,16 @@ from datetime import datetime, timezone
 from flask import Flask, request
 
 app = Flask(__name__)
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Hello</title>
+<h1>Hello at {now} UTC</h1>
+<p>You asked for this by {method}.</p>
+"""
 
 
 @app.get("/")
 def hello():
     now = datetime.now(timezone.utc).strftime("%H:%M:%S")
-    page = f'<!DOCTYPE html>\n<html lang="en">\n<title>Hello</title>\n<h1>Hello at {now} UTC</h1>\n'
-    return page + f"<p>You asked for this by {request.method}.</p>\n"
+    return PAGE.format(now=now, method=request.method)

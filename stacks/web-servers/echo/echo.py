@@ -16,7 +16,7 @@ PAGE = """<!DOCTYPE html>
 <style>
 :root { color-scheme: light dark; }
 body { margin: 0 auto; padding: 1rem 1.25rem; max-width: 46rem; font: 1.05rem/1.6 system-ui, sans-serif; }
-pre { overflow-x: auto; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 </style>
 </head>
 <body>

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +17,8 @@ from typing import Any
 
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from tests.e2e.support.wait import becomes, eventually
+from tests.e2e.support import deaf
+from tests.e2e.support.wait import eventually
 
 _QUIET = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -24,8 +26,6 @@ _QUIET = (
     "--remote-debugging-port=0",
 )  # fmt: skip
 PATIENCE = 30
-# Chromium drops what it is doing whenever a container anywhere on the host comes or goes
-NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
 
 
 class Chromium:
@@ -35,8 +35,9 @@ class Chromium:
         self._profile = profile
         self._numbers = itertools.count(1)
         self._loop = asyncio.new_event_loop()
+        words = ["chromium", *_QUIET, f"--user-data-dir={profile}", *options, "about:blank"]
         self._process = subprocess.Popen(
-            ["chromium", *_QUIET, f"--user-data-dir={profile}", *options, "about:blank"],
+            [sys.executable, deaf.__file__, *words],
             env={"HOME": str(home), "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -65,21 +66,15 @@ class Chromium:
     def open(self, url: str, ready: str = "") -> Page:
         """A new tab with this page; ``Page.error`` says why it could not be had.
 
-        It is loaded again where the JavaScript expression ``ready`` does not become true: as it
-        drops a page, Chromium drops a page's script, or its WebSocket.
+        With ``ready`` once that JavaScript expression is true there.
         """
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = Page(self, session)
-
-        def arrived() -> bool:
-            page.error = self.call("Page.navigate", session, url=url).get("errorText", "")
-            if page.error == NETWORK_CHANGED:
-                return False
-            eventually(lambda: page.run("document.readyState") == "complete", PATIENCE)
-            return not ready or becomes(lambda: page.run(ready))
-
-        eventually(arrived, PATIENCE)
+        page.error = self.call("Page.navigate", session, url=url).get("errorText", "")
+        eventually(lambda: page.run("document.readyState") == "complete", PATIENCE)
+        if ready:
+            eventually(lambda: page.run(ready), PATIENCE)
         return page
 
     def call(self, method: str, session: str = "", **parameters: Any) -> Any:

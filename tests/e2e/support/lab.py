@@ -27,7 +27,6 @@ class OwnLab:
         self.name = name or f"t{secrets.token_hex(4)}"
         self.domain = f"{self.name}.test"
         self.http, self.https = free_port(), free_port()
-        self.exposed: dict[str, int] = {}
         self.folder = home.directory / "labs" / self.name / stack
         kept_out = shutil.ignore_patterns(".*", "__pycache__")
         shutil.copytree(ROOT / "stacks" / stack, self.folder, ignore=kept_out)
@@ -121,13 +120,6 @@ class OwnLab:
         """The passwords of the accounts, as ``up`` prints them."""
         rows = re.findall(rf"^(\S+)@{self.domain}\s+(\S+)", self.must("up").out, re.MULTILINE)
         return dict(rows)
-
-    def expose(self, service: str, port: int) -> None:
-        """Give a service's port one of the host, from its next ``up`` on."""
-        self.exposed[service] = free_port()
-        one = f"{{service: {service}, port: {port}, host: {self.exposed[service]}}}"
-        text = (self.folder / "lab.yml").read_text()
-        self.write("lab.yml", f"{text}expose: [{one}]\n")
 
     def write(self, path: str, text: str) -> Path:
         """Write a file of the lab's folder."""

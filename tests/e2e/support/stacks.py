@@ -31,26 +31,13 @@ def placed(stack: str) -> Lab:
 
 
 def signed(stack: str) -> tuple[Site, ...]:
-    """The sites that the lab's authority vouches for, and that a visitor reaches by their names."""
-    sites = placed(stack).sites
-    return tuple(site for site in sites if site.tls == "ca" and not (site.inside or site.alone))
+    """The sites that the lab's authority vouches for, and that a visitor reaches."""
+    return tuple(site for site in placed(stack).sites if site.tls == "ca" and not site.inside)
 
 
 def readable(stack: str) -> tuple[Site, ...]:
     """Those of them that show their pages to whoever asks."""
     return tuple(site for site in signed(stack) if site.open)
-
-
-def further_fronts(stack: str) -> tuple[str, ...]:
-    """The fronts that have no ports of the host unless a lab file says so."""
-    fronts = dict.fromkeys(site.front for site in signed(stack))
-    services = placed(stack).services
-    return tuple(name for name in fronts if not services[name].expansion.published)
-
-
-def port(site: Site, lab: OwnLab) -> int:
-    """The port of the host at which a site's front has HTTPS."""
-    return lab.exposed.get(site.front, lab.https)
 
 
 def host(site: Site, lab: OwnLab) -> str:

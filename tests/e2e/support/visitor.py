@@ -17,6 +17,7 @@ class Visitor:
 
     def __init__(self, browser: Chromium, lab: OwnLab) -> None:
         self.browser, self.lab = browser, lab
+        self.authority = lab.authority()
 
     def url(self, site: str, path: str = "/", scheme: str = "https") -> str:
         party = "-ads" if site in OTHERS else ""

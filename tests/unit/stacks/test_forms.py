@@ -74,7 +74,9 @@ def page(suffix: str, method: str, length: int, fields: list[tuple[str, str]]) -
     }[method]
     rows = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>\n" for name, value in fields)
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<title>Answer</title>\n'
+        '<!DOCTYPE html>\n<html lang="en">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        "<title>Answer</title>\n"
         '<link rel="stylesheet" href="/style.css">\n'
         f"<h1>Answered by the {NAMES[suffix]} program</h1>\n"
         f"<p>{method}: {length} bytes, from {source}.</p>\n<table>\n{rows}</table>\n"

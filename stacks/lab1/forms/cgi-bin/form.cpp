@@ -60,7 +60,9 @@ int main() {
     for (wchar_t c : wide)
         if (c > 0x10ffff) fail("400 Bad Request");  // beyond Unicode
     string page = "Content-Type: text/html; charset=utf-8\r\n\r\n"
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<title>Answer</title>\n"
+        "<!DOCTYPE html>\n<html lang=\"en\">\n"
+        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+        "<title>Answer</title>\n"
         "<link rel=\"stylesheet\" href=\"/style.css\">\n<h1>Answered by the C++ program</h1>\n<p>" +
         method + ": " + std::to_string(data.size()) + " bytes, from " + from + ".</p>\n<table>\n" +
         rows + "</table>\n<p><a href=\"/\">Back to the form</a></p>\n";

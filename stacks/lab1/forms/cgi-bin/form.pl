@@ -50,6 +50,7 @@ fail('400 Bad Request') if !is_utf8($rows);
 print "Content-Type: text/html; charset=utf-8\r\n\r\n", <<"END";
 <!DOCTYPE html>
 <html lang="en">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Answer</title>
 <link rel="stylesheet" href="/style.css">
 <h1>Answered by the Perl program</h1>

@@ -11,6 +11,7 @@ FORM = "application/x-www-form-urlencoded"
 PAGE = """\
 <!DOCTYPE html>
 <html lang="en">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Answer</title>
 <link rel="stylesheet" href="/style.css">
 <h1>Answered by the Python program</h1>

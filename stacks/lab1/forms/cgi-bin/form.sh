@@ -51,6 +51,7 @@ printf 'Content-Type: text/html; charset=utf-8\r\n\r\n'
 cat <<END
 <!DOCTYPE html>
 <html lang="en">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Answer</title>
 <link rel="stylesheet" href="/style.css">
 <h1>Answered by the shell program</h1>

@@ -57,6 +57,7 @@ if {![regexp $utf8 $rows]} { fail "400 Bad Request" }
 puts "Content-Type: text/html; charset=utf-8\r\n\r
 <!DOCTYPE html>
 <html lang=\"en\">
+<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">
 <title>Answer</title>
 <link rel=\"stylesheet\" href=\"/style.css\">
 <h1>Answered by the Tcl program</h1>
