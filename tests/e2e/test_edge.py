@@ -191,6 +191,9 @@ def sending(edge: OwnEdge, lab: str, size: int) -> Iterator[None]:
         def handle(self) -> None:
             self.request.recv(65536)
             self.request.sendall(bytes(size))
+            self.request.shutdown(socket.SHUT_WR)
+            while self.request.recv(65536):  # what is unread at the end takes back what was sent
+                pass
 
     place = edge.home.doors / "doors" / lab
     place.mkdir(mode=0o755)
