@@ -25,7 +25,7 @@ down: ## stop the lab and remove what it made (LAB=lab1)
 test: ## lint, types, unit, golden and end-to-end tests, with all that they need
 	@$(SETUP) test --lab $(LAB)
 	@$(MAKE) --no-print-directory check-source
-	@$(BIN)/pytest --numprocesses 3 --dist loadgroup tests/unit tests/golden tests/property tests/e2e
+	@$(BIN)/pytest --numprocesses 3 tests/unit tests/golden tests/property tests/e2e
 
 lint: ## ruff and mypy
 	@$(SETUP) lint

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+from tests.e2e.support.stacks import STACKS
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,9 +22,14 @@ def update_golden(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update-golden"))
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Tests that share a lab are one worker's: those of a module, and those of one stack."""
-    for item in items:
-        drawn = item.callspec.params if hasattr(item, "callspec") else {}
-        item.add_marker(pytest.mark.xdist_group(str(drawn.get("stack", item.path.stem))))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            drawn = nodeid.rpartition("[")[2].removesuffix("]")
+            return drawn if drawn in STACKS else nodeid.partition("::")[0]
+
+    return Together(config, log)
