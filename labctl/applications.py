@@ -9,12 +9,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from labctl import databases
 from labctl.kinds import Complaint, Scope
-from labctl.model import Extra, Libraries, Service
-from labctl.spec.fields import ContentFile
+from labctl.model import Daemon, Extra, File, Kept, Lab, Libraries, Probe, Service
+from labctl.spec.fields import ContentFile, Doc, Port, Table, Text, Variable
 
 Tool = Literal["pip", "npm"]
 DIRECTORY = "/usr/lib/libraries"
@@ -23,6 +23,16 @@ NPM = "`package-lock.json` of the content, which pins further libraries (npm's f
 DATABASE = "service that keeps a database for it"
 PREPARE = "commands that it runs before each start, for example migrations"
 _ITS_LOCK = "package.json"
+USER = "www-data"  # who they run as
+_COMPILES = "import sys; compile(open(sys.argv[1], 'rb').read(), sys.argv[1], 'exec')"
+OwnPort = Annotated[
+    int,
+    Port("leave it out and labctl picks one"),
+    Doc("port of its machine that it listens on; a free one from 8000 on"),
+]
+Environment = Annotated[
+    Mapping[str, str], Table(Variable(), Text()), Doc("environment variables, as text")
+]
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,66 @@ class Pins(ContentFile):
 
     def words(self) -> str:
         return "file of the content"
+
+
+def home(service: Service) -> str:
+    """The directory of an application's code."""
+    return f"/srv/{service.name}"
+
+
+def data(service: Service) -> str:
+    """The directory of an application's data, which outlives the machine."""
+    return f"/var/opt/{service.name}"
+
+
+def port(service: Service, scope: Scope) -> int:
+    """The port that it listens on: the lab file's, else a free one."""
+    said: int = service.options.port
+    return said or scope.port
+
+
+def speaks_http(port: int) -> Probe:
+    """Whether something answers by HTTP at a port, whatever it answers."""
+    return Probe(port, r"^HTTP/1\.[01] ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n")
+
+
+def python_server(service: Service, scope: Scope) -> Daemon:
+    """A program in Python that serves by itself. A change restarts it: what it has in memory goes.
+
+    It cannot be imported to try it, for it would serve; but its syntax can be looked at.
+    """
+    name, options, at = f"{service.kind}-{service.name}", service.options, port(service, scope)
+    return Daemon(
+        name=name,
+        run=("python3", options.program),
+        user=USER,
+        directory=home(service),
+        test=("python3", "-c", _COMPILES, f"{home(service)}/{options.program}"),
+        watches=(f"{home(service)}/", f"/etc/labctl/daemons/{name}/"),
+        environment={
+            **options.environment,
+            "HOST": scope.listen,
+            "PORT": str(at),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+        },
+        ready=speaks_http(at),
+    )
+
+
+def code(service: Service, lab: Lab) -> Iterable[File]:
+    """The files of an application, as they are in its folder."""
+    for name, content in lab.contents[service.name].items():
+        source = lab.content_source(service.name, name)
+        yield File(f"{home(service)}/{name}", content, source=source)
+
+
+def told(service: Service, daemon: str, lab: Lab, kept: Kept) -> Iterable[File]:
+    """The files of an application, and what its daemon is told of its database."""
+    yield from databases.environment(service, daemon, lab, kept)
+    if service.options.database or service.options.prepare:
+        yield databases.run_as(service, daemon, USER, home(service))
+    yield from code(service, lab)
 
 
 def path(service: str) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from labctl import applications, databases
+from labctl.applications import USER, data, home
 from labctl.kinds import Complaint, Scope
-from labctl.model import Daemon, Expansion, File, Kept, Lab, Limits, Probe, Route, Service
-from labctl.spec.fields import Content, Doc, Many, Name, Package, Port, Table, Text, Variable
-
-USER = "www-data"
+from labctl.model import Daemon, Expansion, File, Kept, Lab, Limits, Route, Service
+from labctl.spec.fields import Content, Doc, Many, Name, Package, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +25,12 @@ class Options:
         Text(max_length=60, pattern=r"[A-Za-z_][A-Za-z0-9_-]*\.[cm]?js"),
         Doc("file in it that Node.js runs; it listens where the variables `HOST` and `PORT` say"),
     ] = "server.js"
-    port: Annotated[
-        int,
-        Port("leave it out and labctl picks one"),
-        Doc("port of its machine that it listens on; a free one from 8000 on"),
-    ] = 0
+    port: applications.OwnPort = 0
     packages: Annotated[
         tuple[str, ...], Many(Package()), Doc("Debian packages that the application requires")
     ] = ("node-express",)
     libraries: Annotated[str, applications.Pins(), Doc(applications.NPM)] = ""
-    environment: Annotated[
-        Mapping[str, str], Table(Variable(), Text()), Doc("environment variables, as text")
-    ] = field(default_factory=dict)
+    environment: applications.Environment = field(default_factory=dict)
     database: Annotated[str, Name(), Doc(applications.DATABASE)] = ""
     prepare: Annotated[tuple[str, ...], Many(Text(400)), Doc(applications.PREPARE)] = ()
 
@@ -49,16 +42,6 @@ def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
         yield Complaint(("program",), f"there is no file {options.program} in the content")
 
 
-def home(service: Service) -> str:
-    """The directory of the application's code."""
-    return f"/srv/{service.name}"
-
-
-def data(service: Service) -> str:
-    """The directory of the application's data, which outlives the machine."""
-    return f"/var/opt/{service.name}"
-
-
 def daemon(service: Service) -> str:
     """The name of the daemon that runs the application."""
     return f"node-{service.name}"
@@ -67,7 +50,7 @@ def daemon(service: Service) -> str:
 def expand(service: Service, scope: Scope) -> Expansion:
     """The program, on a port of its own."""
     options: Options = service.options
-    port = options.port or scope.port
+    port = applications.port(service, scope)
     return Expansion(
         packages=frozenset({"nodejs", *options.packages}),
         capabilities=frozenset({"SETUID", "SETGID", "KILL", "CHOWN"}),
@@ -105,15 +88,10 @@ def _daemon(service: Service, scope: Scope, port: int) -> Daemon:
             "HOST": scope.listen,
             "PORT": str(port),
         },
-        ready=Probe(port, r"^HTTP/1\.[01] ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"),
+        ready=applications.speaks_http(port),
     )
 
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The application's code, and what it is told of its database."""
-    yield from databases.environment(service, daemon(service), lab, kept)
-    if service.options.database or service.options.prepare:
-        yield databases.run_as(service, daemon(service), USER, home(service))
-    for path, content in lab.contents[service.name].items():
-        source = lab.content_source(service.name, path)
-        yield File(f"{home(service)}/{path}", content, source=source)
+    yield from applications.told(service, daemon(service), lab, kept)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from labctl import databases
-from labctl.applications import DATABASE, PREPARE
+from labctl import applications, databases
+from labctl.applications import DATABASE, PREPARE, USER, data, home
 from labctl.kinds import Complaint, Scope
 from labctl.model import (
     Check,
@@ -30,12 +30,9 @@ from labctl.spec.fields import (
     Many,
     Name,
     Package,
-    Table,
     Text,
-    Variable,
 )
 
-USER = "www-data"
 FPM = "php-fpm8.4"
 FOLDER = "public/"
 FIRST = "index.php"
@@ -56,9 +53,7 @@ class Options:
     packages: Annotated[
         tuple[str, ...], Many(Package()), Doc("Debian packages that the application needs")
     ] = ("php-pgsql",)
-    environment: Annotated[
-        Mapping[str, str], Table(Variable(), Text()), Doc("environment variables, as text")
-    ] = field(default_factory=dict)
+    environment: applications.Environment = field(default_factory=dict)
     database: Annotated[str, Name(), Doc(DATABASE)] = ""
     prepare: Annotated[tuple[str, ...], Many(Text(400)), Doc(PREPARE)] = ()
 
@@ -69,16 +64,6 @@ def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
     if FOLDER + FIRST not in scope.content:
         hint = "it answers whatever is no file beside it"
         yield Complaint(("content",), f"there is no file {FOLDER}{FIRST} in it", hint)
-
-
-def home(service: Service) -> str:
-    """The directory of the application's code."""
-    return f"/srv/{service.name}"
-
-
-def data(service: Service) -> str:
-    """The directory of the application's data, which outlives the machine."""
-    return f"/var/opt/{service.name}"
 
 
 def daemon(service: Service) -> str:
@@ -190,9 +175,4 @@ def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     }
     template = Template("php/fpm.conf.j2", context)
     yield File(config(service), template, source=service.source)
-    yield from databases.environment(service, daemon(service), lab, kept)
-    if options.database or options.prepare:
-        yield databases.run_as(service, daemon(service), USER, home(service))
-    for path, content in lab.contents[service.name].items():
-        source = lab.content_source(service.name, path)
-        yield File(f"{home(service)}/{path}", content, source=source)
+    yield from applications.told(service, daemon(service), lab, kept)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from labctl import applications
 from labctl.kinds import Complaint, Scope
-from labctl.model import Check, Daemon, Expansion, File, Kept, Lab, Limits, Probe, Route, Service
-from labctl.spec.fields import Content, Doc, Many, Package, Port, Table, Text, Variable
-
-USER = "www-data"
-# a server cannot be imported to try it, it would serve; but its syntax can be looked at
-_COMPILES = "import sys; compile(open(sys.argv[1], 'rb').read(), sys.argv[1], 'exec')"
+from labctl.model import Check, Expansion, File, Kept, Lab, Limits, Route, Service
+from labctl.spec.fields import Content, Doc, Many, Package, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +24,7 @@ class Options:
         Text(max_length=60, pattern=r"[A-Za-z_][A-Za-z0-9_]*\.py"),
         Doc("file in it that Python runs; it listens where the variables `HOST` and `PORT` say"),
     ] = "chat.py"
-    port: Annotated[
-        int,
-        Port("leave it out and labctl picks one"),
-        Doc("port of its machine that it listens on; a free one from 8000 on"),
-    ] = 0
+    port: applications.OwnPort = 0
     path: Annotated[
         str,
         Text(max_length=100, pattern=r"/[A-Za-z0-9._~/-]*"),
@@ -40,9 +33,7 @@ class Options:
     packages: Annotated[
         tuple[str, ...], Many(Package()), Doc("Debian packages that the program imports")
     ] = ("python3-tornado",)
-    environment: Annotated[
-        Mapping[str, str], Table(Variable(), Text()), Doc("environment variables, as text")
-    ] = field(default_factory=dict)
+    environment: applications.Environment = field(default_factory=dict)
 
 
 def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
@@ -51,53 +42,18 @@ def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
         yield Complaint(("program",), f"there is no file {options.program} in the content")
 
 
-def home(service: Service) -> str:
-    """The directory of the program."""
-    return f"/srv/{service.name}"
-
-
-def port(service: Service, scope: Scope) -> int:
-    """The port that it listens on: the lab file's, else a free one."""
-    options: Options = service.options
-    return options.port or scope.port
-
-
 def expand(service: Service, scope: Scope) -> Expansion:
     """The program, on a port of its own."""
     options: Options = service.options
+    port = applications.port(service, scope)
     return Expansion(
         packages=frozenset({"python3", *options.packages}),
         capabilities=frozenset({"SETUID", "SETGID", "KILL"}),
-        daemons=(_daemon(service, scope),),
-        route=Route(port=port(service, scope), websocket=True),
-        ports={"http": port(service, scope)},
+        daemons=(applications.python_server(service, scope),),
+        route=Route(port=port, websocket=True),
+        ports={"http": port},
         checks=tuple(_checks(service, scope)),
         limits=Limits(memory=128 * 2**20, processes=32),
-    )
-
-
-def _daemon(service: Service, scope: Scope) -> Daemon:
-    """The program. A change restarts it: its connections live in its memory."""
-    options: Options = service.options
-    return Daemon(
-        name=f"websocket-{service.name}",
-        run=("python3", options.program),
-        user=USER,
-        directory=home(service),
-        test=("python3", "-c", _COMPILES, f"{home(service)}/{options.program}"),
-        watches=(f"{home(service)}/", f"/etc/labctl/daemons/websocket-{service.name}/"),
-        environment={
-            **options.environment,
-            "HOST": scope.listen,
-            "PORT": str(port(service, scope)),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUNBUFFERED": "1",
-        },
-        ready=Probe(
-            port(service, scope),
-            r"^HTTP/1\.[01] ",
-            b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n",
-        ),
     )
 
 
@@ -122,7 +78,4 @@ def _checks(service: Service, scope: Scope) -> Iterable[Check]:
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The program and what it serves."""
-    for path, content in lab.contents[service.name].items():
-        yield File(
-            f"{home(service)}/{path}", content, source=lab.content_source(service.name, path)
-        )
+    yield from applications.code(service, lab)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from labctl.applications import USER, OwnPort, code, home, port, speaks_http
 from labctl.kinds import Complaint, Scope
 from labctl.model import (
     Check,
@@ -15,14 +16,12 @@ from labctl.model import (
     Kept,
     Lab,
     Limits,
-    Probe,
     Route,
     Service,
     Template,
 )
-from labctl.spec.fields import Choice, Content, Doc, Integer, Port
+from labctl.spec.fields import Choice, Content, Doc, Integer
 
-USER = "www-data"
 HANDLER, SERVER = "handler.py", "serve.py"
 Model = Literal[
     "one", "forked", "threads", "asyncio", "gunicorn-sync", "gunicorn-gthread", "uvicorn"
@@ -69,11 +68,7 @@ class Options:
     threads: Annotated[
         int, Integer(1, 64), Doc("threads in each process of `gunicorn-gthread`")
     ] = 16
-    port: Annotated[
-        int,
-        Port("leave it out and labctl picks one"),
-        Doc("port of its machine that it listens on; a free one from 8000 on"),
-    ] = 0
+    port: OwnPort = 0
 
 
 def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
@@ -84,17 +79,6 @@ def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
     if SERVER in scope.content:
         why = f"{SERVER} is the server that labctl writes beside the handler"
         yield Complaint(("content",), f"there is a {SERVER} in it", why)
-
-
-def home(service: Service) -> str:
-    """The directory of the handler and its server."""
-    return f"/srv/{service.name}"
-
-
-def port(service: Service, scope: Scope) -> int:
-    """The port that it listens on: the lab file's, else a free one."""
-    options: Options = service.options
-    return options.port or scope.port
 
 
 def expand(service: Service, scope: Scope) -> Expansion:
@@ -140,9 +124,7 @@ def _daemon(service: Service, scope: Scope) -> Daemon:
             "WORKERS": str(options.workers),
             "PYTHONDONTWRITEBYTECODE": "1",
         },
-        ready=Probe(
-            number, r"^HTTP/1\.[01] ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n"
-        ),
+        ready=speaks_http(number),
     )  # fmt: skip
 
 
@@ -186,10 +168,7 @@ def _checks(service: Service, scope: Scope) -> Iterable[Check]:
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The handler and what lies beside it, and the server that runs it."""
     options: Options = service.options
-    for path, content in lab.contents[service.name].items():
-        yield File(
-            f"{home(service)}/{path}", content, source=lab.content_source(service.name, path)
-        )
+    yield from code(service, lab)
     template = f"workers/{SERVERS[options.model]}.py.j2"
     context = {"model": options.model, "workers": options.workers}
     yield File(f"{home(service)}/{SERVER}", Template(template, context), source=service.source)

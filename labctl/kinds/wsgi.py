@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from labctl import applications, databases
+from labctl.applications import USER, data, home, port, speaks_http
 from labctl.kinds import Complaint, Scope
-from labctl.model import Daemon, Expansion, File, Kept, Lab, Limits, Probe, Route, Service
+from labctl.model import Daemon, Expansion, File, Kept, Lab, Limits, Route, Service
 from labctl.spec.fields import (
     Choice,
     Content,
@@ -18,13 +19,8 @@ from labctl.spec.fields import (
     Many,
     Name,
     Package,
-    Port,
-    Table,
     Text,
-    Variable,
 )
-
-USER = "www-data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +34,12 @@ class Options:
     server: Annotated[str, Choice("gunicorn", "uwsgi"), Doc("what runs it")] = "gunicorn"
     workers: Annotated[int, Integer(1, 16), Doc("worker processes")] = 1
     threads: Annotated[int, Integer(1, 64), Doc("threads in each worker")] = 8
-    port: Annotated[
-        int,
-        Port("leave it out and labctl picks one"),
-        Doc("port of its machine that it listens on; a free one from 8000 on"),
-    ] = 0
+    port: applications.OwnPort = 0
     packages: Annotated[
         tuple[str, ...], Many(Package()), Doc("Debian packages that the application imports")
     ] = ("python3-flask",)
     libraries: Annotated[str, applications.Pins(), Doc(applications.PIP)] = ""
-    environment: Annotated[
-        Mapping[str, str], Table(Variable(), Text()), Doc("environment variables, as text")
-    ] = field(default_factory=dict)
+    environment: applications.Environment = field(default_factory=dict)
     database: Annotated[str, Name(), Doc(applications.DATABASE)] = ""
     prepare: Annotated[tuple[str, ...], Many(Text(400)), Doc(applications.PREPARE)] = ()
 
@@ -60,22 +50,6 @@ def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
     module = options.app.partition(":")[0].replace(".", "/")
     if not {f"{module}.py", f"{module}/__init__.py"} & set(scope.content):
         yield Complaint(("app",), f"there is no file {module}.py in the content")
-
-
-def home(service: Service) -> str:
-    """The directory of the application's code."""
-    return f"/srv/{service.name}"
-
-
-def data(service: Service) -> str:
-    """The directory of the application's data, which outlives the machine."""
-    return f"/var/opt/{service.name}"
-
-
-def port(service: Service, scope: Scope) -> int:
-    """The port that it listens on: the lab file's, else a free one."""
-    options: Options = service.options
-    return options.port or scope.port
 
 
 def expand(service: Service, scope: Scope) -> Expansion:
@@ -163,11 +137,7 @@ def _daemon(service: Service, scope: Scope) -> Daemon:
             "DATA_DIR": data(service),
             "PYTHONDONTWRITEBYTECODE": "1",
         },
-        ready=Probe(
-            port(service, scope),
-            r"^HTTP/1\.[01] ",
-            b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n",
-        ),
+        ready=speaks_http(port(service, scope)),
     )
 
 
@@ -183,10 +153,4 @@ def on_demand(daemon: Daemon) -> Daemon:
 
 def files(service: Service, lab: Lab, kept: Kept) -> Iterable[File]:
     """The application's code, and what it is told of its database."""
-    yield from databases.environment(service, daemon(service), lab, kept)
-    if service.options.database or service.options.prepare:
-        yield databases.run_as(service, daemon(service), USER, home(service))
-    for path, content in lab.contents[service.name].items():
-        yield File(
-            f"{home(service)}/{path}", content, source=lab.content_source(service.name, path)
-        )
+    yield from applications.told(service, daemon(service), lab, kept)
