@@ -57,15 +57,16 @@ def small(own: Labs) -> OwnLab:
 
 
 def copies(lab: OwnLab) -> list[str]:
-    """What the engine, the state and the kept data have of the copies that are made."""
+    """What the engine, the state and the kept data have of the copies that are made of a lab."""
+    theirs = f"{lab.folder.name}-try-"
     api, filters = lab.client.api, {"label": LABEL}
     found = [*api.containers(all=True, filters=filters), *api.networks(filters=filters)]
     found += api.volumes(filters=filters)["Volumes"] or []
     names = [str(one["Labels"][LABEL]) for one in found]
     names += [path.name for place in (lab.home.state, lab.home.data) for path in place.glob("*")]
     subnets = lab.home.data / "subnets.json"
-    names += ["-try-"] if subnets.exists() and "-try-" in subnets.read_text() else []
-    return [name for name in names if "-try-" in name]
+    names += [theirs] if subnets.exists() and theirs in subnets.read_text() else []
+    return [name for name in names if theirs in name]
 
 
 def test_there_are_eight(lab: OwnLab) -> None:
