@@ -118,5 +118,5 @@ def measured(
     quiet = contextlib.nullcontext()
     doing = hostile(container, harm, seconds, other) if harm else quiet
     with Steady(sites) as answers, doing:
-        time.sleep(seconds / 2)  # measuring, not waiting for anything
+        time.sleep(seconds / 2)  # how long the sites are asked; the harm goes on for twice that
     return answers

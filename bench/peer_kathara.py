@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from typing import Any
+from unittest.mock import patch
 
 from docker.models.networks import NetworkCollection
 from Kathara.manager.docker.DockerManager import DockerManager
@@ -40,7 +41,7 @@ def bridged() -> None:
         return create(self, name, **(options | {"driver": "bridge", "ipam": None}))
 
     DockerPlugin.check_and_download_plugin = lambda self: None
-    setattr(NetworkCollection, "create", with_bridge)  # noqa: B010 (mypy takes no plain one)
+    patch.object(NetworkCollection, "create", with_bridge).start()
 
 
 def described(machines: dict[str, dict[str, Any]]) -> Lab:

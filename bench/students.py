@@ -9,9 +9,9 @@ import socket
 import ssl
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -147,7 +147,7 @@ class Students:
                 if time.perf_counter() - start > LIMIT:
                     silent.append(student)
                     return
-                time.sleep(PAUSE)  # it is still starting
+                time.sleep(PAUSE)  # between two questions to one that does not answer yet
 
         each(self.ids, ask)
         if silent:
@@ -177,24 +177,10 @@ class Students:
 
 def each(items: Iterable[Item], work: Callable[[Item], object], workers: int = 16) -> None:
     """Do the same for all, several at a time; the first error is raised in the end."""
-    todo, errors = list(items)[::-1], list[BaseException]()
-
-    def worker() -> None:
-        while todo:
-            try:
-                work(todo.pop())
-            except IndexError:
-                return
-            except BaseException as error:  # noqa: BLE001 (raised again by who waits)
-                errors.append(error)
-
-    threads = [threading.Thread(target=worker) for _ in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
+    with ThreadPoolExecutor(workers) as pool:
+        jobs = [pool.submit(work, item) for item in items]
+    for job in jobs:
+        job.result()
 
 
 def _connected(path: Path) -> socket.socket:

@@ -55,7 +55,7 @@ class Change:
         """Seconds from the start of `labctl up` until the new header is served."""
         steady = Steady(self.made, url, "/root.pem", 2 * SETTLE + 3)
         steady.start()
-        time.sleep(SETTLE)  # a stretch of the load before anything changes, which is measured too
+        time.sleep(SETTLE)  # requests before the change are a part of the measurement
         self.lab.configure(self.value)
         up = threading.Thread(target=self.lab.lab.up)
         start = time.perf_counter()
@@ -71,7 +71,7 @@ class Change:
         while (seconds := time.perf_counter() - start) < LIMIT:
             if self.header() == self.value:
                 return time.perf_counter() - start
-            time.sleep(0.005)  # between two questions, which are not to be a load themselves
+            time.sleep(0.005)  # asking without a pause would load what is measured
         raise TimeoutError(f"the change is not served after {seconds:.0f} s")
 
     def header(self) -> str:

@@ -23,6 +23,11 @@ def full():
     print("full", flush=True)
 
 
+def hold(end):
+    """Keep what was taken until the time is over."""
+    time.sleep(max(0, end - time.monotonic()))  # that it is kept is the harm
+
+
 def disk(end):
     """Allocate, write and make files wherever that is possible, as much as there is room for."""
     made = []
@@ -33,7 +38,7 @@ def disk(end):
             made.append(home)
             fill(home, end)
     full()
-    time.sleep(max(0, end - time.monotonic()))
+    hold(end)
     for home in made:
         shutil.rmtree(home, ignore_errors=True)
 
@@ -115,7 +120,7 @@ def connections(end):
             if time.monotonic() > end:
                 break
     full()
-    time.sleep(max(0, end - time.monotonic()))
+    hold(end)
 
 
 def door(end):
@@ -125,7 +130,7 @@ def door(end):
         os.rename(f"{DOOR}/{name}", f"{DOOR}/{name}.old")
         os.symlink(f"../{sys.argv[3]}/{name}", f"{DOOR}/{name}")
     full()
-    time.sleep(max(0, end - time.monotonic()))
+    hold(end)
     for name in names:
         os.replace(f"{DOOR}/{name}.old", f"{DOOR}/{name}")
 

@@ -49,7 +49,7 @@ def install(sources: Mapping[str, str]) -> None:
     for name, source in sources.items():
         full = f"labctl.checks.{name}"
         sys.modules[full] = module = types.ModuleType(full)
-        exec(compile(source, full, "exec"), module.__dict__)  # noqa: S102 (our own source)
+        exec(compile(source, full, "exec"), module.__dict__)  # noqa: S102 (labctl sent it)
 
 
 class Child:
@@ -141,7 +141,7 @@ def _asked(job: Mapping[str, Any]) -> dict[str, Any]:
         seen: dict[str, Any] = client.ask(job["ask"])
     except FileNotFoundError as error:
         return {"error": f"there is no {error.filename or 'such program'} on this machine"}
-    except Exception as error:  # noqa: BLE001 (whatever it is, it is the answer)
+    except Exception as error:  # noqa: BLE001 (what breaks a client is an answer)
         return {"error": f"{type(error).__name__}: {error}"}
     return {"milliseconds": round((time.monotonic() - begin) * 1000), **seen}
 

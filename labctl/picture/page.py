@@ -59,7 +59,7 @@ def page(found: Comparison) -> str:
     return environment.get_template(TEMPLATE).render(
         found=found,
         style=Markup(topology.STYLE + bars.STYLE),  # noqa: S704 (our own)
-        pictures=[Markup(topology.picture(column.lab)) for column in found.columns],  # noqa: S704
+        pictures=[Markup(topology.picture(column.lab)) for column in found.columns],  # noqa: S704 (ours)
         sections=list(_sections(found)),
         who=[_shown(found, row, "") for row in who],
         who_command=found.command("who"),

@@ -71,7 +71,7 @@ def wait(patience: float = PATIENCE) -> bool:
     while state() not in {State.ANSWERS, State.DENIED}:
         if time.monotonic() > end:
             return False
-        time.sleep(0.2)
+        time.sleep(0.2)  # between two questions to an engine that is starting
     return True
 
 

@@ -161,7 +161,7 @@ class _Proving:
             wrong = [result for result in results if not good(result)]
             if not wrong or last:
                 return wrong
-            time.sleep(_PAUSE)
+            time.sleep(_PAUSE)  # between two askings: nothing tells when a change shows
 
     def fails(self, what: str, result: Result) -> None:
         needs = f"not asked, it needs '{', '.join(result.unmet)}'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -237,22 +238,30 @@ def test_with_the_others_host_key_pinned_it_would_have_led_there(
         os.replace(f"{target}.kept", target)
 
 
+def settled(edge: OwnEdge) -> dict[int, str]:
+    """What runs on the bastion once no session is ending there any more."""
+    session = re.compile(r"sshd-|ssh -F none")
+    eventually(lambda: not any(map(session.search, edge.processes("bastion").values())))
+    return edge.processes("bastion")
+
+
 @pytest.mark.parametrize("terminal", ["-T", "-tt"])
 def test_a_session_that_dies_leaves_no_process(
     edge: OwnEdge, labs: tuple[OwnLab, OwnLab], key: Path, terminal: str
 ) -> None:
     words = options(edge, f"IdentityFile={key}", "BatchMode=yes")
-    before = edge.processes("bastion").items()
+    before = settled(edge)
     begun = time.time()
     session = subprocess.Popen(
         ["ssh", *words, terminal, f"{labs[0].name}@127.0.0.1", "sleep 1000"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )
+    eventually(lambda: "ssh -F none" in " ".join(edge.processes("bastion").values()))
     eventually(lambda: edge.activity().get(labs[0].name, 0) >= begun)
     session.send_signal(signal.SIGKILL)
     session.wait()
-    eventually(lambda: edge.processes("bastion").items() <= before)
+    eventually(lambda: edge.processes("bastion") == before)
     over = time.time()
     assert edge.activity()[labs[0].name] < over
 

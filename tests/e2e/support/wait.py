@@ -16,7 +16,7 @@ def eventually(question: Callable[[], T], seconds: float = 20) -> T:
     while not (answer := question()):
         if time.monotonic() > deadline:
             raise AssertionError(f"still {answer!r} after {seconds} s")
-        time.sleep(PAUSE)
+        time.sleep(PAUSE)  # between two questions, until the answer or the deadline
     return answer
 
 

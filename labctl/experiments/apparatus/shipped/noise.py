@@ -88,7 +88,7 @@ def main() -> None:
         os.setpgrp()
     kinds = {"cpu": burn_processors, "memory": eat_memory, "forks": fork_without_end}
     kinds[work["what"]](end)
-    time.sleep(left(end))
+    time.sleep(left(end))  # the noise goes on, made by what was started
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGKILL)
 
