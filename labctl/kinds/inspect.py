@@ -187,7 +187,7 @@ def _config(service: Service, lab: Lab, password: str) -> bytes:
     told = {
         "relay": inspecting.RELAY,
         "behind": inspecting.BEHIND,
-        "page": [inspecting.HERE if near else "0.0.0.0", route.port],  # noqa: S104
+        "page": [inspecting.HERE if near else "0.0.0.0", route.port],  # noqa: S104 (its own machine)
         "folder": PAGES,
         "sites": {
             host: site.name for site in inspecting.inspected(lab.sites) for host in site.names

@@ -133,7 +133,7 @@ def test_a_ping_is_answered(lab1: OwnLab, ca: Path, room: str) -> None:
         pongs: asyncio.Queue[bytes] = asyncio.Queue()
         connection = await enter(lab1.url("chat", f"/ws?room={room}", "wss"), ca)
         assert connection.protocol
-        connection.on_pong = pongs.put_nowait  # type: ignore[assignment,method-assign]
+        connection.on_pong = pongs.put_nowait  # type: ignore[assignment,method-assign]  # as Tornado has it
         reading = asyncio.create_task(until(connection, "never"))  # the pong waits in the queue
         connection.ping(b"marco")
         assert await asyncio.wait_for(pongs.get(), PATIENCE) == b"marco"

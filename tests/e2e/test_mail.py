@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-import dkim  # type: ignore[import-untyped]
+import dkim  # type: ignore[import-untyped]  # has no types
 import pytest
 
 from tests.e2e.support.home import Ran

@@ -94,7 +94,7 @@ def test_no_secret_shows_in_what_the_engine_and_the_machines_tell(lab1: OwnLab) 
         places[f"logs {machine}"] = container.logs().decode(errors="replace")
     image_ids = {lab1.inspect(machine)["Image"] for machine in machines(lab1)}
     for image in image_ids:
-        history = lab1.client.api.history(image)  # type: ignore[no-untyped-call]
+        history = lab1.client.api.history(image)  # type: ignore[no-untyped-call]  # docker has no types
         places[f"image {image}"] = json.dumps(history)
     found = [place for place, text in places.items() if any(s in text for s in secrets)]
     assert found == []

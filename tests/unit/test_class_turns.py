@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,9 +37,9 @@ def homes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def a_class(name: str = "web", **more: object) -> ClassRecord:
+def a_class(name: str = "web", **more: Any) -> ClassRecord:
     record = ClassRecord(name, "stacks/hello/lab.yml", f"{name}.test", "bare-metal")
-    record = replace(record, **more)  # type: ignore[arg-type]
+    record = replace(record, **more)
     return registry.create(record, [Student("s01", "Ada"), Student("s02", "Grace")])
 
 
@@ -169,9 +170,9 @@ def test_the_root_of_sandboxes_is_not_forgotten(implicit: bool) -> None:
 
 def test_another_person_with_the_id_is_a_successor(homes: Path) -> None:
     record = a_class()
-    gone = {"state": "removed", "restore": "s01-1.tar.gz", "begun": ("a",)}
+    gone: dict[str, Any] = {"state": "removed", "restore": "s01-1.tar.gz", "begun": ("a",)}
     for student in ("s01", "s02"):
-        registry.change_place("web", student, lambda one: replace(one, **gone))  # type: ignore[arg-type]
+        registry.change_place("web", student, lambda one: replace(one, **gone))
     file = homes / "roster.csv"
     file.write_text("id,name\ns01,Niklaus\ns02,Grace\n")
     change = classes.compare_roster("web", file)

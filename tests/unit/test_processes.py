@@ -34,7 +34,7 @@ def _trouble(item: str) -> dict[str, Any]:
     if item == "late":
         time.sleep(60)
     if item == "strange":
-        return ["x"]  # type: ignore[return-value]
+        return ["x"]  # type: ignore[return-value]  # the fault itself
     if item == "large":
         return {"text": "x" * 1_000_000}
     return {"good": True}
@@ -60,7 +60,7 @@ def test_whoever_stops_listening_leaves_no_process() -> None:
 
     running = processes.each(start, [0, 61.25], 2, 100)
     assert next(running)[0] == 0
-    running.close()  # type: ignore[attr-defined]
+    running.close()  # type: ignore[attr-defined]  # a generator
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True)
     assert "sleep 61.25" not in listed.stdout
 

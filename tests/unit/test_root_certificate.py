@@ -37,7 +37,7 @@ class FakeStore:
         self.status = status
 
     def check(self, root: Root) -> State:
-        return State(self.status, ("here",))  # type: ignore[arg-type]
+        return State(self.status, ("here",))  # type: ignore[arg-type]  # one of its words
 
     def install(self, root: Root) -> tuple[str, ...]:
         return self._become("trusted")

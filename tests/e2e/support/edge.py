@@ -174,7 +174,7 @@ class Door:
             def slow(self) -> bool:
                 return self.path == "/slow"
 
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (its name there)
                 pass
 
         return Handler

@@ -9,6 +9,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import unquote
 
 
@@ -64,9 +65,9 @@ class Learner:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, learner: Learner, *words: object) -> None:
+    def __init__(self, learner: Learner, *words: Any) -> None:
         self.learner = learner
-        super().__init__(*words)  # type: ignore[arg-type]
+        super().__init__(*words)
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

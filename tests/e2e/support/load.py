@@ -89,5 +89,5 @@ class _Connection(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         http.client.HTTPConnection.connect(self)
-        context: ssl.SSLContext = self._context  # type: ignore[attr-defined]
+        context: ssl.SSLContext = self._context  # type: ignore[attr-defined]  # not in typeshed
         self.sock = context.wrap_socket(self.sock, server_hostname=self.server_name)

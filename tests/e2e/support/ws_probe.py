@@ -47,7 +47,6 @@ async def step(one, reader, writer, seen):
     if "send" in one:
         writer.write(bytes.fromhex(one["send"]))
         await writer.drain()
-        await asyncio.sleep(0)
     for _ in range(one.get("read", 0)):
         seen.append(await frame(reader))
     while one.get("end"):

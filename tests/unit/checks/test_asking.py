@@ -23,7 +23,7 @@ def ask(request):
 
 def asked(*what: str, seconds: float = 5) -> list[dict[str, Any]]:
     """The answers of a client that does these things."""
-    jobs = [
+    jobs: list[dict[str, Any]] = [
         {"token": f"{n:032x}", "client": "told", "ask": {"do": do}, "seconds": seconds}
         for n, do in enumerate(what)
     ]
@@ -32,8 +32,8 @@ def asked(*what: str, seconds: float = 5) -> list[dict[str, Any]]:
         [sys.executable, "-I", "-c", SOURCE], input=json.dumps(work).encode(),
         capture_output=True, check=True, timeout=60,
     )  # fmt: skip
-    answers = sent.understood(done.stdout, {job["token"] for job in jobs})  # type: ignore[misc]
-    return [answers[job["token"]] for job in jobs]  # type: ignore[index]
+    answers = sent.understood(done.stdout, {job["token"] for job in jobs})
+    return [answers[job["token"]] for job in jobs]
 
 
 def test_every_question_has_its_answer() -> None:

@@ -140,7 +140,7 @@ def test_platforms(lab: Path) -> None:
         lab/exercises/01-hello/exercise.yml:8:12: platforms.0: 'vsp' is not one of bare-metal, vps, on-premise
             8 | platforms: vsp
                            ^^^
-    """)  # noqa: E501
+    """)  # noqa: E501 (messages are compared whole)
 
 
 def test_checks_that_say_nothing(lab: Path) -> None:
@@ -157,7 +157,7 @@ def test_checks_that_say_nothing(lab: Path) -> None:
             3 |   - name: it says hello
                   ^
         hint: what must hold once it is solved, as under `checks:` of a lab file
-    """)  # noqa: E501
+    """)  # noqa: E501 (messages are compared whole)
 
 
 def test_names_used_twice(lab: Path) -> None:
@@ -168,7 +168,7 @@ def test_names_used_twice(lab: Path) -> None:
             8 |   - name: it says hello
                           ^^^^^^^^^^^^^
         hint: every check has its own name
-    """)  # noqa: E501
+    """)  # noqa: E501 (messages are compared whole)
 
 
 def test_needs_that_lead_nowhere(lab: Path) -> None:
@@ -178,7 +178,7 @@ def test_needs_that_lead_nowhere(lab: Path) -> None:
             8 |     needs: it says helo
                            ^^^^^^^^^^^^
         hint: did you mean 'it says hello'?
-    """)  # noqa: E501
+    """)  # noqa: E501 (messages are compared whole)
 
 
 def test_needs_in_a_ring(lab: Path) -> None:
@@ -194,7 +194,7 @@ def test_needs_in_a_ring(lab: Path) -> None:
            14 |     needs: it says hello
                            ^^^^^^^^^^^^^
         hint: one of them must come first
-    """)  # noqa: E501
+    """)  # noqa: E501 (messages are compared whole)
 
 
 def test_a_machine_that_the_lab_does_not_have(lab: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_machine_that_the_lab_does_not_have(lab: Path) -> None:
         hint: did you mean 'front'?
         lab/exercises/01-hello/solution/wwww:1:1: the lab has no machine or service 'wwww'
         hint: did you mean 'www'?
-    """)  # noqa: E501
+    """)  # noqa: E501 (messages are compared whole)
 
 
 def test_a_heading_that_the_lesson_does_not_have(lab: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_heading_that_the_lesson_does_not_have(lab: Path) -> None:
             7 |     lesson: the-fenced
                             ^^^^^^^^^^
         hint: one of: say-hello, the-page
-    """)  # noqa: E501
+    """)  # noqa: E501 (messages are compared whole)
 
 
 def test_what_is_no_part_of_an_exercise(lab: Path) -> None:
@@ -235,7 +235,7 @@ def test_what_is_no_part_of_an_exercise(lab: Path) -> None:
         hint: `NAME/…` are files of a machine or of a service's machine, `NAME.sh` runs there, `lab/…` lies over the lab's folder
         lab/exercises/01-hello/solutions:1:1: is no part of an exercise
         hint: did you mean 'solution'?
-    """)  # noqa: E501
+    """)  # noqa: E501 (messages are compared whole)
 
 
 def test_lines_of_requests(lab: Path) -> None:

@@ -71,5 +71,5 @@ def test_a_percentile_of_one_value_is_that() -> None:
     ("tls", "port", "verify"), [("ca", 443, True), ("self-signed", 443, False), ("none", 80, False)]
 )
 def test_a_site_is_asked_as_its_tls_says(tls: str, port: int, verify: bool) -> None:
-    asked = target(Site("www", "www", ("www.lab.test",), tls=tls))  # type: ignore[arg-type]
+    asked = target(Site("www", "www", ("www.lab.test",), tls=tls))  # type: ignore[arg-type]  # a word
     assert (asked["port"], asked["verify"], asked["tls"]) == (port, verify, port == 443)

@@ -157,7 +157,7 @@ class _Socket(tornado.websocket.WebSocketHandler):
         if message == "close":
             self.close(4001, "as you wish")
         elif message == "cut":
-            self.ws_connection.stream.close()  # type: ignore[union-attr]
+            self.ws_connection.stream.close()  # type: ignore[union-attr]  # open
         else:
             await self.write_message(message, binary=isinstance(message, bytes))
 
@@ -220,7 +220,7 @@ def inspecting(folder: Path, behind: int, **more: int | str) -> Iterator[Inspect
     """The program with its files as the kind ships them, in a process of its own."""
     lab = lab_from(LAB, _content(folder))
     service = lab.services["inspect"]
-    for file in inspect.files(service, lab, None):  # type: ignore[arg-type]
+    for file in inspect.files(service, lab, None):  # type: ignore[arg-type]  # no CA needed
         content = file.content
         data = templates.text(content).encode() if isinstance(content, Template) else content
         place = folder / "machine" / file.path.lstrip("/")

@@ -207,7 +207,7 @@ class Asking(LongPoll):
         await asyncio.sleep(self.work["every"] * listener / self.work["listeners"])
         while True:
             since = await self.once(connection, listener, since, "&wait=0")
-            await asyncio.sleep(self.work["every"])
+            await asyncio.sleep(self.work["every"])  # what is measured
 
 
 WAYS = {"websocket": WebSocket, "events": Events, "long poll": LongPoll, "asking": Asking}
@@ -225,7 +225,7 @@ async def measured(way: Way, site: dict[str, Any]) -> dict[str, Any]:
         deadline = time.monotonic() + work["patience"]
         wanted = len(said) * len(tasks)
         while len(counted.heard) < wanted and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # many tasks hear, none knows who is last
     finally:
         for task in tasks:
             task.cancel()
