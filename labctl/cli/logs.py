@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from labctl.cli import common
 
@@ -16,6 +17,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what the daemons said."""
+    from labctl.cli.output import coloured
     from labctl.engines.compose import Engine, logs
     from labctl.render.compose import LABEL
     from labctl.work.which import lab_and_rest
@@ -26,4 +28,6 @@ def run(options: argparse.Namespace) -> int:
     there = {one["Labels"][f"{LABEL}.machine"] for one in engine.containers(lab)}
     if machine and machine not in there:
         common.container_of(engine, lab, machine)  # says which there are
-    return logs(lab, machine, options.follow, options.tail)
+    for line in logs(lab, machine, options.follow, options.tail, coloured(sys.stdout)):
+        print(line, flush=True)
+    return 0

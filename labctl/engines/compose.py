@@ -7,9 +7,10 @@ through the Engine API, what is rare through the Docker SDK.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,8 @@ _LOOK_AGAIN = 0.3  # seconds between two looks at containers that are being star
 _READY = "labctl: ready "
 _NOT_READY = "labctl: not ready: "
 _SCRIPTS = "/usr/lib/labctl"
+# Compose clears the line before each, also in a pipe (2.26)
+_COMPOSE_LINE = re.compile(r"(?s)(?:\x1b\[2K)?((?:\x1b\[\d+m[\w.-]+ +\| \x1b\[0m)?)(.*)")
 _CONFIG_HASH = "com.docker.compose.config-hash"
 
 
@@ -246,9 +249,28 @@ def attach(container: str, command: Sequence[str], user: str, terminal: bool) ->
     return subprocess.call([*words, "--user", user, container, *command])
 
 
-def logs(lab: str, machine: str | None, follow: bool, tail: int) -> int:
-    """Print the output of a lab's containers; Compose's exit status."""
-    words = ["docker", "compose", "-p", project(lab), "logs", f"--tail={tail}"]
-    words += ["--follow"] if follow else []
+def logs(lab: str, machine: str | None, follow: bool, tail: int, colours: bool) -> Iterator[str]:
+    """What a lab's containers say, on both of their outputs, line by line as Compose shows it.
+
+    What a machine says is text: no terminal obeys it. The colours are of Compose's own prefix.
+    """
+    words = ["docker", "compose", "--ansi", "always" if colours else "never", "-p", project(lab)]
+    words += ["logs", f"--tail={tail}", *(["--follow"] if follow else [])]
     words += ["--no-log-prefix", machine] if machine else []
-    return subprocess.call(words)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                yield _logged(line.decode(errors="replace"))
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode != 0:
+        raise LabctlError("Compose shows no log, or not all of it")
+
+
+def _logged(line: str) -> str:
+    """A line of Compose's: its prefix, in its colour, and what the machine said, as text."""
+    found = _COMPOSE_LINE.fullmatch(line.rstrip("\r\n"))
+    assert found
+    return found[1] + printable(found[2])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import IO
 
 from labctl import pcap
@@ -50,10 +52,13 @@ def to_file(order: Order, path: Path, fresh: bool, say: Say) -> str:
     logs = key_logs(_session(order).lab) if order.decrypt else {}
     with _wire(order, say) as wire:
         words = capture.words(wire, order.expression, order.count, live=False)
-        with _opened(path, fresh) as file:
-            told = capture.capture(
-                wire, words, file, order.seconds, lambda: say(f"capturing into {path}{_ENDS}")
-            )
+        with _opened(path, fresh) as (file, named):
+
+            def started() -> None:
+                named()
+                say(f"capturing into {path}{_ENDS}")
+
+            told = capture.capture(wire, words, file, order.seconds, started)
         if order.decrypt:
             told += _decrypted(path, _read(logs, order.lab))
     return told
@@ -97,19 +102,23 @@ def _session(order: Order) -> Session:
 
 
 @contextmanager
-def _opened(path: Path, fresh: bool) -> Iterator[IO[bytes]]:
-    """A file for packets, which may have passwords in them; none is left empty."""
-    before = path.exists()
-    try:
-        path.touch(mode=0o600, exist_ok=not fresh)
-    except FileExistsError:
-        raise LabctlError(f"{path} is there already", "`--out FILE` names another", 2) from None
-    try:
+def _opened(path: Path, fresh: bool) -> Iterator[tuple[IO[bytes], Callable[[], None]]]:
+    """A file for packets, which may have passwords in them, and what gives it its name.
+
+    What had the name before is lost then, and not when tcpdump refuses.
+    """
+    if fresh and path.exists():
+        raise LabctlError(f"{path} is there already", "`--out FILE` names another", 2)
+    if path.exists() and not path.is_file():  # a pipe to Wireshark
         with path.open("wb") as file:
-            yield file
-    finally:
-        if not before and path.stat().st_size == 0:
-            path.unlink()
+            yield file, lambda: None
+        return
+    real = path.resolve()
+    with NamedTemporaryFile(dir=real.parent, prefix=f".{real.name}.", delete=False) as file:
+        try:
+            yield file, lambda: os.replace(file.name, real)
+        finally:
+            Path(file.name).unlink(missing_ok=True)
 
 
 def key_logs(lab: Lab) -> dict[str, str]:

@@ -11,7 +11,7 @@ import pytest
 
 from labctl.engines import api
 from labctl.engines.api import Finished
-from labctl.engines.compose import _told
+from labctl.engines.compose import _logged, _told
 from labctl.plan import SeenMachine
 from labctl.render.templates import nginx_key
 from labctl.render.tree import Entry
@@ -79,3 +79,15 @@ def test_an_answer_that_does_not_end_is_given_up(dripping: None, limits: dict[st
 
 def test_no_key_of_an_nginx_map_is_a_word_of_the_maps_own() -> None:
     assert nginx_key("include") == r'"\\include"'
+
+
+def test_a_log_keeps_composes_colours_and_obeys_no_machines_words() -> None:
+    prefix = "\x1b[36mwww-1  | \x1b[0m"
+    clear = "\x1b[2K"
+    assert _logged(f"{clear}{prefix}GET /\n") == f"{prefix}GET /"
+    assert _logged(f"{clear}www-1  | GET /\r\n") == "www-1  | GET /"
+    for before in ("", prefix, "www-1  | "):
+        told = _logged(f"{clear}{before}{EVIL}{prefix}\n")
+        assert told.startswith(before)
+        assert told.removeprefix(before).isprintable()
+    assert _logged(f"{clear}\x1b[36mw\x9b2Jw | \x1b[0m").isprintable()
