@@ -13,8 +13,20 @@ from typing import Annotated, Any, Literal
 
 from labctl import databases
 from labctl.kinds import Complaint, Scope
-from labctl.model import Daemon, Extra, File, Kept, Lab, Libraries, Probe, Service
-from labctl.spec.fields import ContentFile, Doc, Port, Table, Text, Variable
+from labctl.model import (
+    Daemon,
+    Expansion,
+    Extra,
+    File,
+    Kept,
+    Lab,
+    Libraries,
+    Limits,
+    Probe,
+    Route,
+    Service,
+)
+from labctl.spec.fields import Content, ContentFile, Doc, Port, Table, Text, Variable
 
 Tool = Literal["pip", "npm"]
 DIRECTORY = "/usr/lib/libraries"
@@ -32,6 +44,15 @@ OwnPort = Annotated[
 ]
 Environment = Annotated[
     Mapping[str, str], Table(Variable(), Text()), Doc("environment variables, as text")
+]
+
+Folder = Annotated[
+    str, Content(), Doc("folder with the program, beside the lab file; the service's name")
+]
+PythonFile = Annotated[
+    str,
+    Text(max_length=60, pattern=r"[A-Za-z_][A-Za-z0-9_]*\.py"),
+    Doc("file in it that Python runs; it listens where the variables `HOST` and `PORT` say"),
 ]
 
 
@@ -64,8 +85,27 @@ def speaks_http(port: int) -> Probe:
     return Probe(port, r"^HTTP/1\.[01] ", b"GET / HTTP/1.0\r\nHost: ready.invalid\r\n\r\n")
 
 
-def python_server(service: Service, scope: Scope) -> Daemon:
-    """A program in Python that serves by itself. A change restarts it: what it has in memory goes.
+def no_program(options: Any, scope: Scope) -> Iterable[Complaint]:
+    """The program that the lab file names is not there."""
+    if options.program not in scope.content:
+        yield Complaint(("program",), f"there is no file {options.program} in the content")
+
+
+def python_server(service: Service, scope: Scope, mebibytes: int) -> Expansion:
+    """A program in Python that serves by itself, on a port of its own, in so much memory."""
+    at = port(service, scope)
+    return Expansion(
+        packages=frozenset({"python3", *service.options.packages}),
+        capabilities=frozenset({"SETUID", "SETGID", "KILL"}),
+        daemons=(_python_daemon(service, scope),),
+        route=Route(port=at),
+        ports={"http": at},
+        limits=Limits(memory=mebibytes * 2**20, processes=32),
+    )
+
+
+def _python_daemon(service: Service, scope: Scope) -> Daemon:
+    """A change restarts it: what it has in memory goes.
 
     It cannot be imported to try it, for it would serve; but its syntax can be looked at.
     """

@@ -38,8 +38,7 @@ class Options:
 def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
     """The program is not there, or something else that the application needs."""
     yield from applications.problems(options, "npm", scope)
-    if options.program not in scope.content:
-        yield Complaint(("program",), f"there is no file {options.program} in the content")
+    yield from applications.no_program(options, scope)
 
 
 def daemon(service: Service) -> str:

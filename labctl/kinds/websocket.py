@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from labctl import applications
-from labctl.kinds import Complaint, Scope
-from labctl.model import Check, Expansion, File, Kept, Lab, Limits, Route, Service
-from labctl.spec.fields import Content, Doc, Many, Package, Text
+from labctl.kinds import Scope
+from labctl.model import Check, Expansion, File, Kept, Lab, Route, Service
+from labctl.spec.fields import Doc, Many, Package, Text
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """Options of a WebSocket service."""
 
-    content: Annotated[
-        str, Content(), Doc("folder with the program, beside the lab file; the service's name")
-    ] = ""
-    program: Annotated[
-        str,
-        Text(max_length=60, pattern=r"[A-Za-z_][A-Za-z0-9_]*\.py"),
-        Doc("file in it that Python runs; it listens where the variables `HOST` and `PORT` say"),
-    ] = "chat.py"
+    content: applications.Folder = ""
+    program: applications.PythonFile = "chat.py"
     port: applications.OwnPort = 0
     path: Annotated[
         str,
@@ -36,25 +30,14 @@ class Options:
     environment: applications.Environment = field(default_factory=dict)
 
 
-def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
-    """The program is not there."""
-    if options.program not in scope.content:
-        yield Complaint(("program",), f"there is no file {options.program} in the content")
+problems = applications.no_program
 
 
 def expand(service: Service, scope: Scope) -> Expansion:
     """The program, on a port of its own."""
-    options: Options = service.options
-    port = applications.port(service, scope)
-    return Expansion(
-        packages=frozenset({"python3", *options.packages}),
-        capabilities=frozenset({"SETUID", "SETGID", "KILL"}),
-        daemons=(applications.python_server(service, scope),),
-        route=Route(port=port, websocket=True),
-        ports={"http": port},
-        checks=tuple(_checks(service, scope)),
-        limits=Limits(memory=128 * 2**20, processes=32),
-    )
+    server = applications.python_server(service, scope, mebibytes=128)
+    route = Route(port=applications.port(service, scope), websocket=True)
+    return replace(server, route=route, checks=tuple(_checks(service, scope)))
 
 
 def _checks(service: Service, scope: Scope) -> Iterable[Check]:

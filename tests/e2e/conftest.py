@@ -14,6 +14,7 @@ import pytest
 # reach. Every fixture here cleans up for itself.
 os.environ["TESTCONTAINERS_RYUK_DISABLED"] = "true"
 
+from tests.e2e.support.chromium import Chromium
 from tests.e2e.support.home import Home
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.outside import Outside
@@ -100,6 +101,20 @@ def own(home: Home) -> Iterator[Labs]:
 def fresh(home: Home) -> Iterator[Labs]:
     """Makes labs for one test, not up yet; all are removed after it."""
     yield from _makes_labs(home)
+
+
+@pytest.fixture(scope="module")
+def authority(lab: OwnLab) -> Path:
+    """The root certificate of a module's own lab."""
+    return lab.authority()
+
+
+@pytest.fixture(scope="module")
+def browser(lab: OwnLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A browser whose user trusts a module's own lab."""
+    home = lab.trusted_in(tmp_path_factory.mktemp("browser"))
+    with Chromium(home, home / "profile") as one:
+        yield one
 
 
 def _makes_labs(home: Home) -> Iterator[Labs]:

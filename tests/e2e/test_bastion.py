@@ -35,12 +35,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="module")
 def edge(home: Home) -> Iterator[OwnEdge]:
-    found = OwnEdge(home)
-    try:
+    with OwnEdge(home) as found:
         found.must("up")
         yield found
-    finally:
-        found.remove()
 
 
 @pytest.fixture(scope="module")

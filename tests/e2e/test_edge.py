@@ -38,14 +38,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="module")
 def edge(home: Home) -> Iterator[OwnEdge]:
-    found = OwnEdge(home)
-    try:
+    with OwnEdge(home) as found:
         found.must("up")
         found.enrol(CLASS, s01="", s02="")
         found.must("up")
         yield found
-    finally:
-        found.remove()
 
 
 @pytest.fixture(scope="module")
@@ -291,16 +288,13 @@ def test_a_lab_that_holds_the_ports_is_named_with_what_moves_it(home: Home, fres
     lab.must("up")
     other = Home(home.directory / "second")
     other.directory.mkdir()
-    second = OwnEdge(other)
-    second.http, second.https = lab.http, lab.https
-    try:
+    with OwnEdge(other) as second:
+        second.http, second.https = lab.http, lab.https
         ran = second.up()
         assert ran.status == 1
         assert f"port {lab.http} is held by lab {lab.name}" in ran.err
         assert f"`labctl up {lab.name} --edge`" in ran.err
         assert not second.home.labctl("edge", "status", "--json").json["ready"]
-    finally:
-        second.remove()
 
 
 def test_a_program_that_holds_a_port_is_named(home: Home) -> None:
@@ -449,13 +443,10 @@ def test_status_says_what_is_there(edge: OwnEdge, labs: tuple[OwnLab, OwnLab]) -
 def test_other_ports_are_taken_and_the_old_ones_left(home: Home) -> None:
     other = Home(Path(home.directory) / "fourth")
     other.directory.mkdir()
-    second = OwnEdge(other)
-    try:
+    with OwnEdge(other) as second:
         second.must("up")
         old = second.http
-        second.http = OwnEdge(other).http
+        second.http = free_port()
         second.must("up")
         assert curl(second.url("x.example"), *second.to("x.example")).status == 421
         assert curl(f"http://127.0.0.1:{old}/").exit == 7
-    finally:
-        second.remove()

@@ -34,13 +34,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="module")
 def edge(home: Home) -> Iterator[OwnEdge]:
-    found = OwnEdge(home)
-    try:
+    with OwnEdge(home) as found:
         found.enrol(CLASS, s01="", s02="")
         found.must("up")
         yield found
-    finally:
-        found.remove()
 
 
 @pytest.fixture(scope="module")

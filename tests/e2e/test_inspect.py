@@ -6,7 +6,6 @@ Controls: a site without the word is not seen; without the inspector its sites a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +27,6 @@ def lab(own: Labs) -> OwnLab:
     made = own("web-inspect")
     made.must("up")
     return made
-
-
-@pytest.fixture(scope="module")
-def authority(lab: OwnLab) -> Path:
-    return lab.authority()
-
-
-@pytest.fixture(scope="module")
-def browser(lab: OwnLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    """A browser whose user trusts the lab."""
-    home = lab.trusted_in(tmp_path_factory.mktemp("browser"))
-    with Chromium(home, home / "profile") as one:
-        yield one
 
 
 def entries(lab: OwnLab, authority: Path, site: str) -> list[dict[str, Any]]:

@@ -30,12 +30,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture(scope="module")
 def edge(home: Home) -> Iterator[OwnEdge]:
-    made = OwnEdge(home)
-    try:
+    with OwnEdge(home) as made:
         made.must("up")
         yield made
-    finally:
-        made.remove()
 
 
 @pytest.fixture(scope="module")

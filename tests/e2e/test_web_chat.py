@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -24,19 +23,6 @@ def lab(own: Labs) -> OwnLab:
     made = own("web-chat")
     made.must("up")
     return made
-
-
-@pytest.fixture(scope="module")
-def authority(lab: OwnLab) -> Path:
-    return lab.authority()
-
-
-@pytest.fixture(scope="module")
-def browser(lab: OwnLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    """A browser whose user trusts the lab."""
-    home = lab.trusted_in(tmp_path_factory.mktemp("browser"))
-    with Chromium(home, home / "profile") as one:
-        yield one
 
 
 def enter(browser: Chromium, lab: OwnLab, room: str, name: str, way: str) -> Page:

@@ -120,6 +120,12 @@ class OwnEdge:
         return ("--resolve", f"{host}:{self.http}:127.0.0.1", "--resolve",
                 f"{host}:{self.https}:127.0.0.1")  # fmt: skip
 
+    def __enter__(self) -> OwnEdge:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
     def remove(self) -> None:
         """Take it down with all that it keeps."""
         ran = self.home.labctl("edge", "down", "--purge")

@@ -7,7 +7,6 @@ import ssl
 import threading
 from collections import Counter
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 from tests.e2e.support.wait import eventually
@@ -42,12 +41,7 @@ class Load:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.some_more()
         self._end.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
 from testcontainers.core.container import DockerContainer
@@ -29,12 +28,7 @@ class Outside:
         self.output("sh", "-c", "cat >/etc/resolv.conf", input=told)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._container.stop()
 
     def exec(self, *command: str, **more: Any) -> Ran:

@@ -6,7 +6,6 @@ their own, are led to by a machine on the lab's network: a port of 127.0.0.1 for
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import Any
 
 from labctl.model import Lab, Site
@@ -81,12 +80,7 @@ class Ways:
             eventually(lambda: b"ready" in self._relay.logs())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._relay:
             self._relay.remove(force=True)
 
