@@ -34,11 +34,16 @@ if TYPE_CHECKING:
 
 WORKERS = 2
 _NO_PACKAGE = re.compile(r"E: (?:Unable to locate package|Package '?)\s*(?P<name>[a-z0-9.+-]+)")
+_COLOUR = re.compile(r"\x1b\[\d*m")  # the engine's, of what a step says on standard error
 _TELLING = re.compile(r"Step \d+/\d+ : (?P<step>\S+)|(?P<apt>(?:Setting up|Unpacking|Get:\d+) \S+)")
 
 
 class BuildFailed(LabctlError):
     """An image could not be built."""
+
+
+class Untold(BuildFailed):
+    """Nor is it known why: an engine on a busy host now and then loses a step's last words."""
 
 
 @dataclass(frozen=True)
@@ -178,9 +183,16 @@ def _build(
     import requests
 
     report(Progress(image, packages, "building"))
-    try:
+
+    def build() -> None:
         for detail in _follow(_start(client, image, packages, context, refresh), image):
             report(Progress(image, packages, "building", detail))
+
+    try:
+        try:
+            build()
+        except Untold:
+            build()
     except (docker.errors.DockerException, requests.RequestException) as problem:
         report(Progress(image, packages, "failed"))
         raise BuildFailed(f"{image}: {plain_reason(problem)}") from problem
@@ -216,10 +228,11 @@ def _follow(output: Iterable[Mapping[str, Any]], image: str) -> Iterator[str]:
     """The telling lines of a build's output; `BuildFailed` when it ends with an error."""
     last: deque[str] = deque(maxlen=200)
     for event in output:
-        last.extend(str(event.get("stream", "")).splitlines())
+        said = _COLOUR.sub("", str(event.get("stream", "")))
+        last.extend(said.splitlines())
         if "error" in event:
             raise _failure(image, list(last), str(event["error"]))
-        if found := _TELLING.match(str(event.get("stream", ""))):
+        if found := _TELLING.match(said):
             yield found["apt"] or found["step"]
 
 
@@ -230,9 +243,10 @@ def _failure(image: str, lines: list[str], error: str) -> BuildFailed:
             f"Debian has no package called {', '.join(sorted(set(unknown)))}",
             "the names under `packages:` in lab.yml are Debian's",
         )
-    told = [line for line in lines if line.startswith(("E:", "dpkg: error"))] or [error]
-    return BuildFailed(
-        f"{image} could not be built: {' '.join(told[-1].split())}",
+    told = [line for line in lines if line.startswith(("E:", "dpkg: error"))]
+    kind = Untold if not told and "returned a non-zero code" in error else BuildFailed
+    return kind(
+        f"{image} could not be built: {' '.join([error, *told][-1].split())}",
         f"does the mirror answer? {MIRROR_VARIABLE} names another one",
     )
 

@@ -185,7 +185,8 @@ class Site:
         try:
             while True:
                 try:
-                    await asyncio.wait_for(woken.wait(), HEARTBEAT)
+                    async with asyncio.timeout(HEARTBEAT):
+                        await woken.wait()
                 except TimeoutError:
                     asked.writer.write(b": still here\n\n")
                 woken.clear()

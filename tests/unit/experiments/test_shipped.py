@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -90,6 +91,22 @@ def test_it_asks_and_judges_whole_answers(port: int, path: str, why: str, keep: 
     slots = [(due - dues[0]) * 50 for due in dues]
     assert slots == pytest.approx([round(slot) for slot in slots]), "due at fixed times"
     assert len({round(slot) for slot in slots}) == len(slots), "each of them once"
+
+
+def test_an_end_that_comes_with_an_answer_is_an_end() -> None:
+    program: dict[str, Any] = {}
+    exec(source("asker").removesuffix("asyncio.run(main())\n"), program)
+
+    async def scene() -> None:
+        class Ending:
+            async def once(self) -> None:
+                task.cancel()
+
+        task = asyncio.ensure_future(program["timed"](Ending(), "x", time.monotonic(), 10))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scene())
 
 
 def test_marks_are_times_of_the_same_clock(port: int) -> None:

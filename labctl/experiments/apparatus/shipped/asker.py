@@ -114,7 +114,8 @@ async def timed(asker: Asker, name: str, due: float, timeout: float) -> None:
     """Ask once, and tell how it went."""
     why = ""
     try:
-        await asyncio.wait_for(asker.once(), timeout)
+        async with asyncio.timeout(timeout):  # wait_for hides an end that comes with an answer
+            await asker.once()
     except TimeoutError:
         why = f"no answer in {timeout} s"
     except (OSError, ValueError, IndexError, EOFError, Wrong) as error:
