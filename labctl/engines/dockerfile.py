@@ -28,7 +28,7 @@ HASH_LABEL = f"{PREFIX}.image"
 PACKAGES_LABEL = f"{PREFIX}.packages"
 SUITE = "trixie"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-BASE_PACKAGES = ("ca-certificates", "netbase", "s6")
+BASE_PACKAGES = ("ca-certificates", "less", "nano", "netbase", "s6")
 EXCLUDED = tuple(f"/usr/share/{name}/*" for name in ("doc", "info", "locale", "man"))
 INCLUDED = ("/usr/share/doc/*/copyright",)
 APPLICATION = "application"  # the script that starts what an image that is a root was made for
@@ -116,13 +116,14 @@ def base_files(recipe: Recipe) -> dict[str, bytes]:
         "etc/apt/apt.conf.d/90labctl": (
             b'APT::Install-Recommends "0";\nAcquire::Languages "none";\nAcquire::Retries "3";\n'
         ),
+        "etc/profile.d/locale.sh": b"export LANG=C.UTF-8\n",  # for people, who edit pages
         # Installing a daemon does not start it: the machine's init does.
         "usr/sbin/policy-rc.d": b"#!/bin/sh\nexit 101\n",
     }
 
 
 def base_dockerfile(root: str, recipe: Recipe) -> str:
-    """The base: a Debian root file system ``root``, s6, netbase, and how apt works here."""
+    """The base: a Debian root file system ``root``, what all machines have, and how apt works."""
     return "\n".join(
         [
             f"FROM {root}",

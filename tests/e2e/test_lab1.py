@@ -71,6 +71,13 @@ def test_exec_runs_a_command_and_returns_its_status(lab1: OwnLab) -> None:
     assert lab1.labctl("exec", "no-such-machine", "--", "true").status == 2
 
 
+def test_a_person_can_read_and_edit_a_file_in_any_language(lab1: OwnLab) -> None:
+    look = "locale charmap; nano --version; printf 'h\\303\\251\\n' | less"
+    charmap, *versions, read = lab1.output("www", "bash", "-lc", look).splitlines()
+    assert (charmap, read) == ("UTF-8", "hé")
+    assert "GNU nano" in versions[0]
+
+
 def test_logs_show_who_asked_for_what(lab1: OwnLab) -> None:
     lab1.output("client", "curl", "-sS", f"http://www.{lab1.domain}/asked-for-the-log")
     eventually(lambda: "/asked-for-the-log" in lab1.must("logs", "front").out)
