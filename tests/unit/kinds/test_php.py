@@ -83,7 +83,7 @@ def test_whether_it_is_ready_is_asked_in_its_own_protocol(lab: Lab) -> None:
         kinds.append((kind, data[8 : 8 + length]))
         data = data[8 + length :]
     assert [kind for kind, _ in kinds] == [1, 4, 4, 5]
-    assert b"\x0b\x0dSCRIPT_NAME/.php-fpm/ping" in kinds[1][1]
+    assert b"\x0b\x0eSCRIPT_NAME/.php-fpm/ping" in kinds[1][1]
     assert f"ping.path = {php.PING}\n".encode() in (
         tree_of(lab).machines["shop"]["/etc/php/shop.conf"].content
     )
