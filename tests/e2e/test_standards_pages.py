@@ -17,6 +17,7 @@ from threading import Thread
 
 import pytest
 
+from labctl.spec.lab import load
 from tests.e2e.support import stacks, tools
 from tests.e2e.support.chromium import Chromium, Page
 from tests.e2e.support.curl import curl
@@ -119,7 +120,8 @@ def strangers(page: Page, lab: OwnLab) -> list[str]:
 
 def folders(stack: str) -> Iterator[tuple[str, Mapping[str, bytes]]]:
     """What the services of a lab have to show, by service; the gallery's page is labctl's own."""
-    yield from stacks.placed(stack).contents.items()
+    spec, _ = load(stacks.FOLDER / stack / "lab.yml")  # on whichever platform they are there
+    yield from ((name, service.content) for name, service in spec.services.items())
     for machine, files in stacks.trees(stack).items():
         found = {path: data for path, data in files.items() if path.startswith(GALLERY)}
         yield machine, {path.removeprefix(GALLERY): data for path, data in found.items()}

@@ -20,9 +20,9 @@ OPTIONS = node.Options(
 SERVICE = Service("chat", "node", "chat", OPTIONS)
 
 
-def scope(content: dict[str, bytes] | None = None, **more: bool) -> Scope:
-    sites = (Site("a", "chat", ("a.lab.test",)),)
-    return Scope("lab", "lab.test", sites, sites, {"chat": "node"}, content or CONTENT, **more)
+def scope(content: dict[str, bytes] | None = None, beside: bool = False) -> Scope:
+    sites, found = (Site("a", "chat", ("a.lab.test",)),), content or CONTENT
+    return Scope("lab", "lab.test", sites, sites, {"chat": "node"}, found, beside)
 
 
 def test_it_runs_as_its_own_user_where_the_front_knows() -> None:
@@ -31,7 +31,7 @@ def test_it_runs_as_its_own_user_where_the_front_knows() -> None:
     assert (daemon.run, daemon.user) == (("node", "main.mjs"), "www-data")
     assert expansion.route
     assert expansion.route.port == 8000
-    (local,) = node.expand(SERVICE, scope(beside_front=True)).daemons
+    (local,) = node.expand(SERVICE, scope(beside=True)).daemons
     assert (daemon.environment["HOST"], local.environment["HOST"]) == ("0.0.0.0", "127.0.0.1")
 
 
