@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Labs
+from tests.e2e.support import tools
 from tests.e2e.support.chromium import Chromium, Page
 from tests.e2e.support.curl import curl
 from tests.e2e.support.home import ROOT
@@ -155,7 +156,9 @@ def test_a_form_and_its_password_are_seen(lab: OwnLab, authority: Path, browser:
     assert "password=s3cret" in posted["request"]["postData"]["text"]
     (cookie,) = posted["response"]["cookies"]
     assert (cookie["name"], cookie["httpOnly"]) == ("session", True)
-    shown = chosen(browser.open(lab.url("inspect"), SHOWS), "POST")
+    inspector = browser.open(lab.url("inspect"), SHOWS)
+    shown = chosen(inspector, "POST")
+    assert tools.axe(inspector) == []
     for words in ("password=s3cret", "Cookies set", f"{cookie['value']}; httpOnly"):
         assert words in shown
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Labs
+from tests.e2e.support import tools
 from tests.e2e.support.chromium import Chromium, Page
 from tests.e2e.support.curl import curl
 from tests.e2e.support.home import ROOT
@@ -65,6 +66,7 @@ def test_all_three_ways_lead_into_one_room(lab: OwnLab, browser: Chromium) -> No
     for way, other in (("websocket", "events"), ("events", "websocket")):
         eventually(partial(shows, pages[way], "clock", ":"))
         eventually(partial(shows, pages[way], "members", f"by-{other}"))
+    assert tools.axe(pages["websocket"]) == []
     pages["events"].close()
     eventually(lambda: not shows(pages["websocket"], "members", "by-events"))
 
