@@ -1,4 +1,4 @@
-"""The web course: frameworks behind their front, the inspector, a room full of people."""
+"""The web course: its labs, frameworks behind their front, the inspector, a room of people."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import yaml
 
 from bench import generator
 from bench.generator import Generator
-from bench.measure import Row, Sample, at_least, interleaved, ratio
+from bench.measure import Row, Sample, at_least, at_most, interleaved, ratio, timed
 from bench.workspace import ROOT, BenchLab, Workspace
 
 FRAMEWORKS = ("flask", "uwsgi", "django", "express", "php")
 FRONT_BAR = 0.85
+UP_BAR = 30  # seconds
 PERSON = "/people/ada"
 VISITORS = 8  # twice what a framework here answers at once: more would only wait longer
 MEMBERS, MESSAGES = 1000, 60
@@ -37,6 +38,23 @@ def rows(workspace: Workspace, rounds: int) -> Iterable[Row]:
         lab.up()
         yield from measuring(lab, max(rounds - 2, 1))
         lab.down()
+    yield coming_up(workspace)
+
+
+def coming_up(workspace: Workspace) -> Row:
+    """Every lab of the course from no container to ready, its images and keys there."""
+    seconds = {}
+    for folder in sorted((ROOT / "stacks").glob("web-*")):
+        lab = workspace.lab(f"benchup{folder.name.removeprefix('web-')}", folder)
+        lab.up()
+        lab.down()
+        seconds[folder.name] = timed(lab.up)
+        lab.down()
+    slowest = Sample((max(seconds.values()),))
+    note = "seconds: " + ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    return at_most(
+        "`up` of each lab of the web course, warm: the slowest", slowest, UP_BAR, "s", note
+    )
 
 
 def _copy(workspace: Workspace, stack: str, edit: Callable[[Any], Any]) -> Path:

@@ -79,7 +79,8 @@ class _Client:
             asked = HTTPRequest(self.request["url"], headers=headers, connect_timeout=self.seconds)
             connecting = websocket_connect(asked, on_message_callback=self.on_message)
             self.socket = await asyncio.wait_for(connecting, self.seconds)
-            self.seen |= {"status": 101, "opened": True}
+            # a server that closes at once may have done so by now, before there was a socket
+            self.seen |= {"status": 101, "opened": True, "closed": self.socket.close_code}
         except HTTPClientError as error:
             self.seen |= {"status": error.code, "error": str(error)}
         except (TimeoutError, OSError, ValueError) as error:

@@ -36,7 +36,7 @@ def entry(exchange: Exchange) -> dict[str, Any]:
     """One exchange as an entry."""
     made: dict[str, Any] = {
         "startedDateTime": stamp(exchange.started),
-        "time": round(max(0.0, exchange.ended) * 1000, 3),
+        "time": round(_lasted(exchange) * 1000, 3),
         "request": _request(exchange),
         "response": _response(exchange),
         "cache": {},
@@ -85,15 +85,25 @@ def connection(exchange: Exchange) -> str:
 
 
 def timings(exchange: Exchange) -> dict[str, float]:
-    """Milliseconds; -1 for what happens between the client and the front, unseen here."""
-    sent, answered, ended = (max(0.0, one) for one in
-                             (exchange.uploaded, exchange.answered, exchange.ended))  # fmt: skip
+    """Milliseconds; -1 for what happens between the client and the front, unseen here.
+
+    The others are all of its time, each part of it once: who answers before everything has been
+    sent ends the sending, and who never answers is waited for until the end.
+    """
+    ended = _lasted(exchange)
+    answered = exchange.answered if exchange.answered >= 0 else ended
+    sent = min(exchange.uploaded, answered) if exchange.uploaded >= 0 else answered
     return {
         "blocked": -1, "dns": -1, "connect": -1, "ssl": -1,
         "send": round(sent * 1000, 3),
-        "wait": round(max(0.0, answered - sent) * 1000, 3),
-        "receive": round(max(0.0, ended - max(answered, 0.0)) * 1000, 3),
+        "wait": round((answered - sent) * 1000, 3),
+        "receive": round((ended - answered) * 1000, 3),
     }  # fmt: skip
+
+
+def _lasted(exchange: Exchange) -> float:
+    """Seconds, to its end or to the last that has happened."""
+    return max(0.0, exchange.uploaded, exchange.answered, exchange.ended)
 
 
 def _request(exchange: Exchange) -> dict[str, Any]:

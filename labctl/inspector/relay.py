@@ -181,7 +181,6 @@ class _Connection:
 
     async def _tunnel(self, exchange: Exchange, head: Head, back: Pair) -> None:
         """After 101: frames, in both directions, until one side ends (RFC 6455 section 1.3)."""
-        exchange.uploaded = exchange.answered
         agreed = head.get("sec-websocket-extensions").lower()
         deflate = "permessage-deflate" in agreed
         codes: list[str] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from labctl.edge import DOORS
+from labctl.edge import DOORS, unprivileged
 from labctl.edge.names import Known, ways
 from labctl.kinds import Scope
 from labctl.model import Daemon, Expansion, File, Kept, Lab, Limits, Probe, Service, Template, Tier
@@ -32,14 +32,6 @@ class Options:
     https: int = 443
     ssh: int = 2222
     bastion: str = ""
-
-
-def unprivileged(user: str) -> tuple[str, ...]:
-    """Words before a command: never root, and of its powers only that to listen on low ports."""
-    return (
-        *("setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"),
-        *("--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"),
-    )
 
 
 def expand(service: Service, scope: Scope) -> Expansion:

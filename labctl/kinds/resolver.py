@@ -11,27 +11,25 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
-from labctl.dns import dnssec, views, zones
+from labctl.dns import views, zones
 from labctl.kinds import Scope
 from labctl.model import (
     HOSTS,
     Check,
-    Daemon,
     Expansion,
     File,
     Kept,
     Lab,
     Limits,
-    Probe,
     Service,
     Template,
     Tier,
 )
 from labctl.spec.fields import Doc, Integer
+from labctl.unbound import DAEMON, PORT
 
 IMPLIED = True
 TIER: Tier = "outside"
-PORT = 53
 ANCHORS = "/etc/bind/bind.keys"  # where delv on the client machine finds the lab's keys
 
 
@@ -52,29 +50,6 @@ def expand(service: Service, scope: Scope) -> Expansion:
         checks=tuple(_checks(service, scope)),
         limits=Limits(memory=64 * 2**20, processes=16),
     )
-
-
-def _query(name: str) -> bytes:
-    """A question for a name's address, as it goes over UDP."""
-    return b"LB\x01\0\0\x01\0\0\0\0\0\0" + dnssec.wire_name(name) + b"\0\x01\0\x01"
-
-
-DAEMON = Daemon(
-    name="unbound",
-    run=("unbound", "-d", "-p"),
-    user="unbound",
-    # what is made in this directory has root's group, so that root may use the control socket
-    prepare=(
-        ("install", "-d", "-m", "2750", "/run/unbound"),
-        ("chown", "unbound", "/run/unbound"),
-    ),
-    test=("unbound-checkconf",),
-    reload=("unbound-control", "reload"),
-    watches=("/etc/unbound/",),
-    # Ready is an answer of its own: a question for the lab, asked before the name server is up,
-    # would only make it remember for seconds that there was no answer.
-    ready=Probe(PORT, r"^LB[\x81\x85].\x00\x01\x00\x01", _query("localhost"), "udp"),
-)
 
 
 def _checks(service: Service, scope: Scope) -> Iterator[Check]:

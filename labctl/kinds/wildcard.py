@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from labctl.kinds import Scope, edge, resolver
+from labctl.edge import unprivileged
+from labctl.kinds import Scope
 from labctl.model import Expansion, File, Kept, Lab, Limits, Probe, Service, Template, Tier
+from labctl.unbound import DAEMON, PORT
 
 BROUGHT = True
 TIER: Tier = "outside"
@@ -23,7 +25,7 @@ class Options:
 
     domains: tuple[str, ...] = ()
     address: str = "127.0.0.1"
-    port: int = resolver.PORT
+    port: int = PORT
 
     @property
     def type(self) -> str:
@@ -40,11 +42,11 @@ def of_options(options: Options) -> Expansion:
     """The same, without a lab around it."""
     # ready is an answer at its control socket: its address is one of the host's
     ready = Probe(_CONTROL, "^version: ", b"UBCT1 status\n")
-    run = (*edge.unprivileged("unbound"), "unbound", "-d", "-p")
+    run = (*unprivileged("unbound"), "unbound", "-d", "-p")
     return Expansion(
         packages=frozenset({"unbound"}),
         capabilities=frozenset({"NET_BIND_SERVICE", "CHOWN"}),
-        daemons=(replace(resolver.DAEMON, run=run, user="", ready=ready),),
+        daemons=(replace(DAEMON, run=run, user="", ready=ready),),
         ports={"dns": options.port},
         tmpfs=("/etc/unbound:mode=755,size=1m",),
         limits=Limits(memory=64 * 2**20, processes=16),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Labs
+from tests.e2e.support.home import ROOT
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.packets import capturing, wait_for
 from tests.e2e.support.wait import eventually
@@ -20,7 +21,7 @@ from tests.e2e.support.wait import eventually
 pytestmark = pytest.mark.e2e
 
 PASSWORD = "correct-horse-battery"
-EXERCISES = ("01-own-authority", "02-certbot", "03-client-certificates")
+EXERCISES = sorted(path.name for path in (ROOT / "stacks/web-https/exercises").iterdir())
 LIFETIME = 60  # seconds, so that a renewal can be waited for
 
 

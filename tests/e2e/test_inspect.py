@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Labs
+from tests.e2e.support import tools
 from tests.e2e.support.chromium import Chromium, Page
 from tests.e2e.support.curl import curl
+from tests.e2e.support.home import ROOT
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.wait import becomes, eventually
 
 pytestmark = pytest.mark.e2e
+EXERCISES = sorted(path.name for path in (ROOT / "stacks/web-inspect/exercises").iterdir())
 SHOWS = "document.getElementById('state').textContent.startsWith('live')"
 SPEAKS = "document.getElementById('state').textContent === 'open'"
 
@@ -153,7 +156,9 @@ def test_a_form_and_its_password_are_seen(lab: OwnLab, authority: Path, browser:
     assert "password=s3cret" in posted["request"]["postData"]["text"]
     (cookie,) = posted["response"]["cookies"]
     assert (cookie["name"], cookie["httpOnly"]) == ("session", True)
-    shown = chosen(browser.open(lab.url("inspect"), SHOWS), "POST")
+    inspector = browser.open(lab.url("inspect"), SHOWS)
+    shown = chosen(inspector, "POST")
+    assert tools.axe(inspector) == []
     for words in ("password=s3cret", "Cookies set", f"{cookie['value']}; httpOnly"):
         assert words in shown
 
@@ -207,7 +212,7 @@ def test_the_way_is_explained(lab: OwnLab) -> None:
     assert "the inspector" in ran.out
 
 
-@pytest.mark.parametrize("exercise", ["01-one-word", "02-cut-page", "03-own-address"])
+@pytest.mark.parametrize("exercise", EXERCISES)
 def test_each_exercise_is_unsolved_and_can_be_solved(lab: OwnLab, exercise: str) -> None:
     ran = lab.home.labctl("lab", "test", str(lab.folder), "--exercise", exercise)
     assert ran.status == 0, ran.said

@@ -32,6 +32,7 @@ from labctl.render import render
 from labctl.render.tree import Entry, Files, archive
 from labctl.spec.lab import read
 from labctl.webserver import PACKAGES as NGINX
+from labctl.webserver import has_nginx
 from labctl.work.session import wants
 from tests.e2e.support.stacks import FOLDER, STACKS
 from tests.property import strategies
@@ -218,11 +219,12 @@ def test_gixy_finds_nothing_that_is_not_meant(
     kept, _ = keep(lab, wants(lab), folder / "kept" / lab.name, NOW, write=False)
     tree = render(lab, kept, lambda packages: "image:latest", STATE)
     question = "install -d -m 1777 /run/nginx && nginx -T -e /dev/stderr"
-    for machine in lab.machines.values():
-        if any(daemon.name == "nginx" for daemon in machine.daemons):
-            dump = hosts["nginx"].ask(tree.machines[machine.name], question)
-            meant = set(MEANT) | {name for name, where in SHOWN.items() if where == machine.name}
-            assert findings(dump) <= meant, machine.name
+    machines = [one.name for one in lab.machines.values() if has_nginx(one)]
+    assert machines, "every lab has a front that is nginx"
+    for machine in machines:
+        dump = hosts["nginx"].ask(tree.machines[machine], question)
+        meant = set(MEANT) | {name for name, where in SHOWN.items() if where == machine}
+        assert findings(dump) <= meant, machine
 
 
 # what gixy has to find in every configuration: it says nothing of one that it cannot read

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Labs
+from tests.e2e.support import tools
 from tests.e2e.support.chromium import Chromium, Page
 from tests.e2e.support.curl import curl
+from tests.e2e.support.home import ROOT
 from tests.e2e.support.lab import OwnLab
 from tests.e2e.support.wait import eventually
 
 pytestmark = pytest.mark.e2e
+EXERCISES = sorted(path.name for path in (ROOT / "stacks/web-chat/exercises").iterdir())
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,7 @@ def test_all_three_ways_lead_into_one_room(lab: OwnLab, browser: Chromium) -> No
     for way, other in (("websocket", "events"), ("events", "websocket")):
         eventually(partial(shows, pages[way], "clock", ":"))
         eventually(partial(shows, pages[way], "members", f"by-{other}"))
+    assert tools.axe(pages["websocket"]) == []
     pages["events"].close()
     eventually(lambda: not shows(pages["websocket"], "members", "by-events"))
 
@@ -141,12 +145,14 @@ def test_the_experiment_compares_all_ways(lab: OwnLab) -> None:
     figures = {one["key"]: one for one in ran.json["figures"]}
     for way in ("websocket", "events", "long-poll", "asking"):
         assert figures[f"push.{way}.p50"]["note"] == "120 messages heard"
+        assert figures[f"push.{way}.connections"]["value"] == 10
+    assert figures["push.websocket.p50"]["value"] < figures["push.asking.p50"]["value"]
     assert figures["push.websocket.bytes"]["value"] < figures["push.long-poll.bytes"]["value"]
     assert figures["push.websocket.requests"]["value"] == 10
     assert figures["push.long-poll.requests"]["value"] > 100
 
 
-@pytest.mark.parametrize("exercise", ["01-come-back", "02-too-fast", "03-held-back"])
+@pytest.mark.parametrize("exercise", EXERCISES)
 def test_each_exercise_is_unsolved_and_can_be_solved(lab: OwnLab, exercise: str) -> None:
     ran = lab.home.labctl("lab", "test", str(lab.folder), "--exercise", exercise)
     assert ran.status == 0, ran.said

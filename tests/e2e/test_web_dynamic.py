@@ -15,10 +15,11 @@ import pytest
 
 from labctl.engines.dockerfile import base_reference, own_recipe
 from tests.e2e.conftest import Labs
+from tests.e2e.support import tools
 from tests.e2e.support.curl import curl
 from tests.e2e.support.home import ROOT
 from tests.e2e.support.lab import OwnLab
-from tests.e2e.support.todo import Person, story
+from tests.e2e.support.todo import HOSTILE, Person, story
 from tests.e2e.support.wait import eventually
 
 pytestmark = pytest.mark.e2e
@@ -63,11 +64,13 @@ def test_its_own_checks_hold(lab: OwnLab) -> None:
 
 @pytest.mark.parametrize("site", SITES)
 def test_each_is_the_same_application(lab: OwnLab, ca: Path, tmp_path: Path, site: str) -> None:
-    story(
-        visitor(lab, site, tmp_path / "one", ca),
-        visitor(lab, site, tmp_path / "two", ca),
-        f"Ann-{site}",
-    )
+    person = visitor(lab, site, tmp_path / "one", ca)
+    story(person, visitor(lab, site, tmp_path / "two", ca), f"Ann-{site}")
+    page = tmp_path / f"{site}.html"
+    page.write_text(person.must("/tasks", text=HOSTILE).body)
+    assert tools.invalid_html([page]) == []
+    [(number, _, _)] = person.tasks
+    person.must(f"/tasks/{number}/delete")
 
 
 def test_two_versions_of_one_library_are_side_by_side(lab: OwnLab, ca: Path) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from labctl import kinds
 from labctl.expand import expand
 from labctl.model import Lab, PlatformName
 from labctl.render.tree import Tree
-from labctl.spec.lab import read
+from labctl.spec.lab import load, read
 from labctl.spec.problems import InvalidLab
 from tests.support import lab_at, tree_of
 
@@ -75,6 +76,14 @@ def test_every_expectation_has_its_lab() -> None:
     assert sorted(path.stem for path in HERE.glob("bad/*.txt")) == BAD
     expected = {path.parent.name for path in HERE.glob("good/*/expected")}
     assert expected == {*GOOD, *STACKS}
+
+
+def test_every_kind_that_a_lab_file_may_name_has_a_case() -> None:
+    folders = [*(HERE / "good" / case for case in GOOD), *(ROOT / "stacks" / s for s, _ in
+               STACKS.values())]  # fmt: skip
+    specs = [load(folder / "lab.yml")[0] for folder in folders]
+    shown = {service.kind for spec in specs for service in spec.services.values()}
+    assert {*kinds.names()} - {*kinds.implied()} <= shown
 
 
 def compare(lab: Lab, expected: Path, update: bool) -> None:

@@ -54,7 +54,11 @@ FOLDERS = {
     "cgi": {"forms": {"index.html": "<p>", "cgi-bin/a.sh": "#!/bin/sh\n", "cgi-bin/b.cpp": ""}},
     "wsgi": {"app": {"app.py": "app = None\n", "static/x.js": MARKER}},
     "websocket": {"chat": {"chat.py": "", "page/index.html": "<p>"}},
+    "program": {"hand": {"server.py": ""}},
+    "node": {"desk": {"server.js": "", "node_modules/a b.js": MARKER}},
+    "php": {"shop": {"public/index.php": "<?php", "public/a b/c+d@e.txt": MARKER}},
 }
+PROGRAMS = ("wsgi", "websocket", "program", "node", "php")  # they have an environment
 IMPLIED = ("front", "dns", "resolver", "client")
 TAKEN = ("ns", "hosts", "inspect")
 
@@ -98,7 +102,7 @@ def services(draw: st.DrawFn, kind: str) -> Document:
     found: Document = {"kind": kind}
     if kind in FOLDERS:
         found["content"] = next(iter(FOLDERS[kind]))
-    if kind in ("wsgi", "websocket"):
+    if kind in PROGRAMS:
         keys = st.from_regex(r"[A-Z_][A-Z0-9_]{0,10}", fullmatch=True)
         found["environment"] = draw(st.dictionaries(keys, lines, max_size=3))
     if draw(st.booleans()):
@@ -178,8 +182,8 @@ def sites(draw: st.DrawFn, web: list[str]) -> Document:
         found[free[-1]]["port"] = 8888
     if found and draw(st.booleans()):
         found[free[0]]["own-address"] = True
-        if draw(st.integers(0, 3)) == 0:
-            found[label]["party"] = draw(st.sampled_from(("ads", "x")))
+    if found and draw(st.integers(0, 3)) == 0:
+        found[free[-1]]["party"] = draw(st.sampled_from(("ads", "x")))
     apex: bool = draw(st.booleans())
     if found and apex:
         next(iter(found.values()))["names"] = ["@"]

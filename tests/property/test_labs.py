@@ -78,8 +78,8 @@ def test_a_valid_lab_is_rendered(document: strategies.Document, folder: Path) ->
     assert isinstance(found, Tree), str(found)
     for name, service in document["services"].items():
         for variable, value in service.get("environment", {}).items():
-            daemon = "gunicorn" if service["kind"] == "wsgi" else "websocket"
-            if variable not in ("DATA_DIR", "PORT", "PYTHONDONTWRITEBYTECODE"):
+            daemon = "gunicorn" if service["kind"] == "wsgi" else service["kind"]
+            if variable not in ("DATA_DIR", "HOST", "PORT", "PYTHONDONTWRITEBYTECODE"):
                 file = f"{DAEMONS}/{daemon}-{name}/env/{variable}"
                 assert found.machines[name][file].content.decode() == value
     for text in texts_of(document):

@@ -12,6 +12,7 @@ import pytest
 
 from labctl import __version__
 from labctl.cli import VERBS, main
+from labctl.experiments import NAMES, load
 
 ROOT = Path(__file__).parents[2]
 BAD = ROOT / "tests" / "golden" / "bad"
@@ -67,6 +68,18 @@ def test_an_unknown_verb(word: str, hint: str, capsys: pytest.CaptureFixture[str
 def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([verb, "--help"]) == 0
     assert capsys.readouterr().out.startswith(f"usage: labctl {verb} ")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_experiment_is_listed_and_says_what_it_does(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["experiment"]) == 0
+    assert f"\n{name} " in capsys.readouterr().out
+    assert main(["experiment", name, "--explain"]) == 0
+    said = capsys.readouterr().out
+    for words in (load(name).TITLE, load(name).__doc__.strip(), *load(name).STEPS):
+        assert words in said
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,9 @@ def test_the_machine_behind_is_followed_from_apache_to_nginx() -> None:
 def test_every_line_shown_is_the_rendered_line() -> None:
     tree = rendered()[1]
     for url in ("http://far.apache.test/", "https://chat-apache.apache.test/"):
-        for line in explained(url).steps[0].lines:
+        lines = explained(url).steps[0].lines
+        assert lines
+        for line in lines:
             content = tree.machines[line.machine][line.file].content.decode()
             assert content.splitlines()[line.line - 1].strip() == line.text
 

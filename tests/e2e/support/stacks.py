@@ -69,7 +69,7 @@ def profiles() -> tuple[Profile, ...]:
 
 def _lines(stack: str, site: Site) -> tuple[str, ...]:
     machine = placed(stack).machine_of(site.front).name
-    return tuple(dict.fromkeys(_speaks(_trees(stack)[machine], site)))
+    return tuple(dict.fromkeys(_speaks(trees(stack)[machine], site)))
 
 
 def _speaks(files: Mapping[str, bytes], site: Site) -> Iterator[str]:
@@ -81,7 +81,8 @@ def _speaks(files: Mapping[str, bytes], site: Site) -> Iterator[str]:
 
 
 @cache
-def _trees(stack: str) -> Mapping[str, Mapping[str, bytes]]:
+def trees(stack: str) -> Mapping[str, Mapping[str, bytes]]:
+    """The files of a stack's machines, with keys that are good for nothing."""
     tree = tree_of(placed(stack))
     return {
         name: {path: entry.content for path, entry in files.items()}

@@ -31,6 +31,16 @@ def test_one_site_of_each_server_that_sends_files_itself() -> None:
     ]
 
 
+def test_the_lesson_says_how_many_things_are_asked() -> None:
+    asked = [*servers.types(LAB, servers.sites(LAB)), *servers.QUESTIONS]
+    assert len({one.key for one in asked}) == len(asked) == 35
+    for lesson, told in (
+        ("README.md", "same 35 things"),
+        ("README.fr.md", "trente-cinq questions"),
+    ):
+        assert told in (ROOT / "stacks/web-servers" / lesson).read_text(encoding="utf-8")
+
+
 def test_a_lab_without_such_sites_has_none() -> None:
     assert servers.sites(lab_at(ROOT / "stacks" / "hello" / "lab.yml")) == {}
 

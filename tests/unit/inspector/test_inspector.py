@@ -217,6 +217,7 @@ def test_frames_of_both_sides_are_seen(inspector: Inspector) -> None:
     eventually(lambda: inspector.entries()[0]["_state"] == "done")
     entry = inspector.entries()[0]
     assert entry["request"]["url"] == f"ws://{HOST}/ws"
+    assert entry["timings"]["wait"] > 0, "the answer is waited for, and not sent"
     told = [(m["type"], m["_kind"], m["data"], m["_masked"]) for m in entry["_webSocketMessages"]]
     assert told[:4] == [
         ("send", "text", "hé", True),

@@ -7,18 +7,21 @@ import base64
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from labctl.checks.ws import ask
+from tests.e2e.support.wait import eventually
 from tests.unit.stacks.running import STACKS, running
 
 CHAT = STACKS / "web-chat" / "chat"
@@ -230,6 +233,36 @@ def test_a_client_that_does_not_read_is_dropped_and_told(port: int, room: str) -
         while piece := _read(slow):
             received = (received + piece)[-4096:]
         assert b"\x88\x0a\x03\xf5too slow" in received
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[int]:
+    """The chat with two rooms and two members at most."""
+    shutil.copytree(CHAT, tmp_path / "chat")
+    rooms = tmp_path / "chat" / "rooms.py"
+    text = rooms.read_text()
+    rooms.write_text(text.replace("MAX_MEMBERS = 200, 2000", "MAX_MEMBERS = 2, 2"))
+    assert rooms.read_text() != text
+    with running(tmp_path / "chat" / "chat.py") as (found, _):
+        yield found
+
+
+def test_a_full_server_says_try_again_later(small: int) -> None:
+    one = {"url": url(small, "one"), "until": "welcome"}
+    seen = ask({**one, "others": [one], "late": [one]})
+    assert got(seen, "welcome")
+    assert got(seen["others"][0], "welcome")
+    assert (seen["late"][0]["received"], seen["late"][0]["closed"]) == ([], 1013)
+
+
+def test_no_more_rooms_than_fit_and_an_empty_one_gives_way(small: int) -> None:
+    def there(room: str) -> dict[str, str]:
+        return {"url": url(small, room), "until": "welcome"}
+
+    seen = ask({**there("one"), "others": [there("two")], "late": [there("three")]})
+    assert seen["others"][0]["opened"]
+    assert seen["late"][0]["status"] == 503
+    eventually(lambda: ask(there("three"))["delivered"])  # they have left
 
 
 def posted_until_gone(port: int, room: str) -> bool:
