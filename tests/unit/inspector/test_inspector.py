@@ -173,7 +173,8 @@ def test_where_nobody_answers_it_says_502(tmp_path: Path) -> None:
     "sent",
     [b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", b"\r\n\r\n",
      b"GET / HTTP/1.1\r\nno field\r\n\r\n", b"\x16\x03\x01" + b"\0" * 50 + b"\r\n\r\n",
-     b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"],
+     b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+     b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n"],
 )  # fmt: skip
 def test_what_is_no_http_ends_the_connection_and_nothing_else(
     inspector: Inspector, sent: bytes
@@ -246,6 +247,33 @@ def test_how_a_connection_ended(inspector: Inspector, message: str, closed: str)
     talk(inspector, "/ws", message)
     eventually(lambda: inspector.entries()[0]["_state"] == "done")
     assert inspector.entries()[0]["_closed"].startswith(closed)
+
+
+def test_each_side_closes_once_however_often_it_says_so(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        inspecting(tmp_path, server.getsockname()[1]) as inspector,
+        socket.create_connection(("127.0.0.1", inspector.relay), 10) as client,
+    ):
+        client.sendall(f"GET /ws HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: x\r\n\r\n".encode())
+        answering, _ = server.accept()
+        with answering:
+            answering.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n")
+            assert client.recv(1000)
+            client.sendall(b"\x88\x82\0\0\0\0\x03\xe8" * 200)
+            client.shutdown(socket.SHUT_WR)
+            eventually(lambda: last(inspector)["_state"] == "done")
+        assert last(inspector)["_closed"] == "1000 by the client"
+
+
+@pytest.mark.parametrize("target", ["//[", "/?a=%zz&=&b"])
+def test_the_archive_is_whole_whatever_was_asked_for(inspector: Inspector, target: str) -> None:
+    with socket.create_connection(("127.0.0.1", inspector.relay), 10) as odd:
+        odd.sendall(f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode("latin-1"))
+        assert odd.recv(1000)
+    inspector.ask("/echo")
+    urls = [entry["request"]["url"] for entry in inspector.entries()]
+    assert urls == [f"http://{HOST}{target}", f"http://{HOST}/echo"]
 
 
 def test_it_forgets_the_oldest(backend: Backend, tmp_path: Path) -> None:
