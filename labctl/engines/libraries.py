@@ -75,7 +75,8 @@ def _pip(pins: Path, new: Path, wanted: Libraries) -> None:
     """Wheels only, and only those whose hashes are in the file (pip's hash-checking mode)."""
     machine = platform.machine()
     _run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+        # -P: a file that pins libraries and is called as a module of Python's is none
+        [sys.executable, "-P", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
          "--no-deps", "--no-compile", "--require-hashes", "--only-binary=:all:",
          f"--python-version={PYTHON}", "--implementation=cp",
          *(f"--platform=manylinux{glibc}_{machine}" for glibc in GLIBC),

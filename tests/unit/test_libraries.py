@@ -70,6 +70,16 @@ def test_what_has_another_hash_is_refused_and_leaves_nothing(home: Path) -> None
     assert list((home / "data" / libraries.HOME).iterdir()) == []
 
 
+def test_a_file_of_pins_is_no_module_of_pips(home: Path) -> None:
+    mark = home / "was-run"
+    pins = f"str==1 ;open({str(mark)!r}, 'w'); '--hash=sha256:00'\n".encode()
+    for name in ("pip.py", "json.py"):
+        wanted = Libraries("pip", "/usr/lib/libraries/app", ((name, pins),))
+        with pytest.raises(libraries.FetchFailed, match="pip cannot fetch"):
+            libraries.files([wanted])
+    assert not mark.exists()
+
+
 def package(shelf: Path) -> tuple[Path, str]:
     """A package of npm's on the shelf, with a script that would tell that it was run."""
     file = shelf / "left-1.0.0.tgz"
