@@ -70,6 +70,17 @@ def test_each_is_the_same_application(lab: OwnLab, ca: Path, tmp_path: Path, sit
     )
 
 
+@pytest.mark.parametrize("site", SITES)
+def test_a_password_with_a_nul_is_taken_or_refused(
+    lab: OwnLab, ca: Path, tmp_path: Path, site: str
+) -> None:
+    """PHP's bcrypt takes none, and says so by an exception."""
+    person = visitor(lab, site, tmp_path / "jar", ca)
+    person.get()
+    person.options = ("--data", f"name=Nul-{site}&password=long-enough%00")
+    assert person.send("/register").status in (303, 400)
+
+
 def test_two_versions_of_one_library_are_side_by_side(lab: OwnLab, ca: Path) -> None:
     """Debian's Flask, and the one that requirements.txt pins: no pip is on the machine."""
     pins = (ROOT / "stacks/web-dynamic/flask/requirements.txt").read_text()

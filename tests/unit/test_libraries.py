@@ -134,6 +134,13 @@ def test_a_package_with_another_hash_is_refused(home: Path) -> None:
         libraries.files([javascript(file, wrong)])
 
 
+def test_what_a_registry_says_is_text() -> None:
+    said = "npm notice x\nnpm error 404 no such package \x1b[2J\x07\n"
+    told = libraries._failure("npm", said).message
+    assert "npm error 404 no such package" in told
+    assert told.isprintable()
+
+
 def test_a_host_without_the_tool_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(libraries.FetchFailed, match="no `npm` on this host"):
