@@ -196,6 +196,22 @@ def test_without_its_database_a_site_says_so_and_comes_back(lab: OwnLab, ca: Pat
         eventually(partial(healthy, lab.url(site, "/health"), ca))
 
 
+def test_root_follows_no_link_of_an_application(lab: OwnLab, ca: Path) -> None:
+    home = "/var/opt/php"
+
+    def as_application(command: str) -> str:
+        return lab.output("php", "s6-setuidgid", "www-data", "sh", "-c", f"cd {home}; {command}")
+
+    as_application("mv sessions aside; ln -s /etc sessions")
+    try:
+        lab.output("php", "s6-svc", "-r", "/run/service/php-php")
+        eventually(lambda: "/var/opt/php/sessions" in lab.labctl("logs", "php").out)
+        assert lab.output("php", "stat", "-c", "%U %a", "/etc") == "root 755\n"
+    finally:
+        as_application("rm sessions; mv aside sessions")
+    eventually(partial(healthy, lab.url("php", "/health"), ca))
+
+
 def test_data_outlives_machines(lab: OwnLab, ca: Path, tmp_path: Path) -> None:
     people = {site: visitor(lab, site, tmp_path / site, ca) for site in SITES}
     for site, person in people.items():
