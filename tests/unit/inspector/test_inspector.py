@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -249,21 +251,52 @@ def test_how_a_connection_ended(inspector: Inspector, message: str, closed: str)
     assert inspector.entries()[0]["_closed"].startswith(closed)
 
 
-def test_each_side_closes_once_however_often_it_says_so(tmp_path: Path) -> None:
+@contextmanager
+def tunnel(folder: Path, *fields: str) -> Iterator[tuple[Inspector, socket.socket, socket.socket]]:
+    """An inspector between a client and a server that have agreed on WebSocket, with a socket each.
+
+    ``fields`` are further ones of the server's head.
+    """
     with (
-        socket.create_server(("127.0.0.1", 0)) as server,
-        inspecting(tmp_path, server.getsockname()[1]) as inspector,
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        inspecting(folder, listening.getsockname()[1]) as inspector,
         socket.create_connection(("127.0.0.1", inspector.relay), 10) as client,
     ):
-        client.sendall(f"GET /ws HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: x\r\n\r\n".encode())
-        answering, _ = server.accept()
-        with answering:
-            answering.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n")
-            assert client.recv(1000)
-            client.sendall(b"\x88\x82\0\0\0\0\x03\xe8" * 200)
-            client.shutdown(socket.SHUT_WR)
-            eventually(lambda: last(inspector)["_state"] == "done")
+        asked = f"GET /ws HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: x\r\n\r\n".encode()
+        client.sendall(asked)
+        server, _ = listening.accept()
+        with server:
+            server.settimeout(10)
+            assert server.recv(len(asked), socket.MSG_WAITALL) == asked
+            lines = ("HTTP/1.1 101 Switching Protocols", "Upgrade: x", *fields, "", "")
+            answer = "\r\n".join(lines).encode()
+            server.sendall(answer)
+            assert client.recv(len(answer), socket.MSG_WAITALL) == answer
+            yield inspector, client, server
+
+
+def test_each_side_closes_once_however_often_it_says_so(tmp_path: Path) -> None:
+    with tunnel(tmp_path) as (inspector, client, _):
+        client.sendall(b"\x88\x82\0\0\0\0\x03\xe8" * 200)
+        client.shutdown(socket.SHUT_WR)
+        eventually(lambda: last(inspector)["_state"] == "done")
         assert last(inspector)["_closed"] == "1000 by the client"
+
+
+def test_a_compressed_message_may_be_the_last_one(tmp_path: Path) -> None:
+    """Its last block says so (RFC 7692 section 7.2.3.4); what follows holds nobody up."""
+    packer = zlib.compressobj(wbits=-15)
+    packed = packer.compress(b"x" * 200_000) + packer.flush() + b"and more"
+    frame = b"\xc1" + bytes([0x80 | 126]) + len(packed).to_bytes(2, "big") + bytes(4) + packed
+    with tunnel(tmp_path, "Sec-WebSocket-Extensions: permessage-deflate") as (
+        inspector, client, server,
+    ):  # fmt: skip
+        client.sendall(frame * 2)
+        assert server.recv(2 * len(frame), socket.MSG_WAITALL) == frame * 2
+        eventually(lambda: len(last(inspector)["_webSocketMessages"]) == 2)
+        first, second = last(inspector)["_webSocketMessages"]
+        assert first["data"] == "x" * 65536
+        assert second["_size"] == len(packed)
 
 
 @pytest.mark.parametrize("target", ["//[", "/?a=%zz&=&b"])
