@@ -145,6 +145,13 @@ def test_bytes_that_are_no_text_are_base64(inspector: Inspector) -> None:
     assert (posted["text"], posted["encoding"]) == ("/wD+", "base64")
 
 
+def test_cookies_are_told_as_they_were_sent(inspector: Inspector) -> None:
+    inspector.ask("/echo", Cookie='seen=[1,2]; basket={"tea":1}; ; flag')
+    assert [(one["name"], one["value"]) for one in last(inspector)["request"]["cookies"]] == [
+        ("seen", "[1,2]"), ("basket", '{"tea":1}'), ("flag", ""),
+    ]  # fmt: skip
+
+
 def test_cookies_that_are_set_have_their_attributes(inspector: Inspector) -> None:
     inspector.ask("/cookie")
     (cookie,) = last(inspector)["response"]["cookies"]
