@@ -27,6 +27,7 @@ from labctl.model import (
     Service,
 )
 from labctl.spec.fields import Content, ContentFile, Doc, Port, Table, Text, Variable
+from labctl.spec.problems import shown
 
 Tool = Literal["pip", "npm"]
 DIRECTORY = "/usr/lib/libraries"
@@ -203,20 +204,30 @@ _PIP_HINT = "`pip-compile --generate-hashes` writes such a file"
 
 
 def _npm_problem(said: str, content: Mapping[str, bytes]) -> tuple[str, str]:
-    """No lock file of npm's, or one that has a package without its hash."""
+    """No lock file of npm's, or one that has a package without its hash, or no registry's.
+
+    npm fetches by git without a look at the hash, and a link leads to a folder of this host.
+    """
     name = said.rpartition("/")[2]
     if name != "package-lock.json" or beside(said) not in content:
         return f"{said} is no package-lock.json with its {_ITS_LOCK} beside it", _NPM_HINT
     try:
         packages = json.loads(content[said])["packages"]
-        bare = [
-            key
-            for key, one in packages.items()
-            if key and not one.get("link") and not one.get("integrity")
-        ]
+        bare = [key for key, one in packages.items() if key and not one.get("integrity")]
+        others = [key for key, one in packages.items() if key and not _from_registry(key, one)]
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"{said} is not what npm writes (lockfileVersion 2 or 3)", _NPM_HINT
-    return (f"{said} has no hash of '{bare[0]}'", _NPM_HINT) if bare else ("", "")
+    if others:
+        return f"{said} has '{shown(others[0])}' from elsewhere than a registry", _NPM_REGISTRY
+    return (f"{said} has no hash of '{shown(bare[0])}'", _NPM_HINT) if bare else ("", "")
 
 
+def _from_registry(place: str, package: Mapping[str, Any]) -> bool:
+    """Whether npm fetches a package by HTTP, and puts it where packages are."""
+    inside = place.startswith("node_modules/") and ".." not in place.split("/")
+    source = package.get("resolved", "https:")
+    return inside and not package.get("link") and source.startswith(("https:", "http:"))
+
+
+_NPM_REGISTRY = "folders and git repositories have no hash that npm looks at"
 _NPM_HINT = "`npm install --package-lock-only` writes such a file"

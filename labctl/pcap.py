@@ -25,6 +25,8 @@ _RECORD = 16
 _SECTION, _INTERFACE, _SECRETS, _PACKET = 0x0A0D0D0A, 1, 0x0A, 6
 _TLS_KEY_LOG = 0x544C534B
 _TIME_RESOLUTION = 9
+# a client's first message, from its record's first octet to the end of its random
+_HELLO = re.compile(rb"\x16\x03[\0-\4]..\x01...\x03[\0-\3](.{32})", re.DOTALL)
 _KEY = re.compile(rb"[A-Z0-9_]{4,40} ([0-9a-fA-F]{64}) [0-9a-fA-F]{2,256}")
 
 
@@ -72,9 +74,9 @@ def keys_of(capture: Capture, log: bytes) -> bytes:
     Each names its connection by the client's random, which the first message of a handshake
     shows to everybody (RFC 8446 section 4.1.2). What is no such line is left out.
     """
-    everything = b"\0".join(packet.data for packet in capture.packets)
+    begun = {random for packet in capture.packets for random in _HELLO.findall(packet.data)}
     found = (_KEY.fullmatch(line.strip()) for line in log.splitlines())
-    lines = dict.fromkeys(m[0] for m in found if m and bytes.fromhex(m[1].decode()) in everything)
+    lines = dict.fromkeys(m[0] for m in found if m and bytes.fromhex(m[1].decode()) in begun)
     return b"".join(line + b"\n" for line in lines)
 
 

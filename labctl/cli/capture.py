@@ -47,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
             "`--decrypt` writes a file, which tshark and Wireshark read",
             status=2,
         )
+    common.in_a_folder(Path(options.out) if options.out else None)
     order = _order(options)
     if options.live:
         told = capturing.live(order, lambda line: print(line, flush=True), _tell)

@@ -35,8 +35,13 @@ def connect(timeout: float = 60) -> docker.DockerClient:
 
 
 def plain_reason(problem: BaseException) -> str:
-    """The innermost thing that went wrong, in one line, without class names."""
+    """The innermost thing that went wrong, in one line, without class names.
+
+    It may have been said by a registry or be about a name in an archive: it is text.
+    """
+    from labctl.spec.problems import printable
+
     while (inner := problem.__cause__ or problem.__context__) is not None:
         problem = inner
     text = getattr(problem, "strerror", None) or getattr(problem, "explanation", None)
-    return " ".join(str(text or problem).split())
+    return printable(" ".join(str(text or problem).split()))

@@ -86,7 +86,7 @@ def capture(
         with process, _stopping(process) as stop:
             _hear_start(process)
             started()
-            with _read_out(process, target):
+            with _read_out(process, target, stop):
                 said = _last_words(process, stop, seconds)
     if process.returncode != 0:
         raise _failed(said)
@@ -119,17 +119,28 @@ def _stopping(process: subprocess.Popen[bytes]) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def _read_out(
-    process: subprocess.Popen[bytes], target: IO[bytes] | Callable[[str], None]
+    process: subprocess.Popen[bytes],
+    target: IO[bytes] | Callable[[str], None],
+    stop: Callable[[], None],
 ) -> Iterator[None]:
-    """Tell what it prints to a target that is told lines, to the last of them."""
+    """Tell what it prints to a target that is told lines, to the last of them.
+
+    One that cannot be told any more (``| head``) stops the capture: its OSError is raised then.
+    """
     if not callable(target):
         yield
         return
+    trouble: list[OSError] = []
 
     def tell() -> None:
         assert process.stdout is not None
         for line in process.stdout:
-            target(line.decode(errors="replace").rstrip("\n"))
+            try:
+                if not trouble:
+                    target(line.decode(errors="replace").rstrip("\n"))
+            except OSError as error:
+                trouble.append(error)
+                stop()
 
     reader = threading.Thread(target=tell)
     reader.start()
@@ -137,6 +148,8 @@ def _read_out(
         yield
     finally:
         reader.join()
+    if trouble:
+        raise trouble[0]
 
 
 def _hear_start(process: subprocess.Popen[bytes]) -> None:

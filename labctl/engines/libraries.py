@@ -21,6 +21,7 @@ from pathlib import Path
 from labctl.errors import LabctlError
 from labctl.keep import data_home
 from labctl.model import Libraries
+from labctl.spec.problems import printable
 
 HOME = ".libraries"  # no lab can be called so
 PYTHON = "3.13"  # of Debian 13, whose machines will run what is fetched here
@@ -75,7 +76,8 @@ def _pip(pins: Path, new: Path, wanted: Libraries) -> None:
     """Wheels only, and only those whose hashes are in the file (pip's hash-checking mode)."""
     machine = platform.machine()
     _run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+        # -P: a file that pins libraries and is called as a module of Python's is none
+        [sys.executable, "-P", "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
          "--no-deps", "--no-compile", "--require-hashes", "--only-binary=:all:",
          f"--python-version={PYTHON}", "--implementation=cp",
          *(f"--platform=manylinux{glibc}_{machine}" for glibc in GLIBC),
@@ -134,7 +136,7 @@ def _failure(tool: str, said: str) -> FetchFailed:
 
 
 def _reason(said: str) -> str:
-    """The telling lines of pip or npm, in one."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    """The telling lines of pip or npm, in one. Registries have their say in them."""
+    lines = [printable(line.strip()) for line in said.splitlines() if line.strip()]
     telling = [line for line in lines if line.lower().startswith(("error", "npm err", "npm error"))]
     return " ".join(telling[:3] or lines[-1:]) or "it says nothing"

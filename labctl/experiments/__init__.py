@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from labctl.errors import LabctlError
-from labctl.spec.problems import nearest
+from labctl.spec.problems import nearest, printable
 
 if TYPE_CHECKING:
     from labctl.experiments.apparatus.bench import Bench
@@ -57,6 +57,12 @@ class Figure:
     better: Better | None = None
     note: str = ""
     side: str = ""
+
+    def __post_init__(self) -> None:
+        """What machines have said is text: no terminal obeys it."""
+        object.__setattr__(self, "note", printable(self.note))
+        if isinstance(self.value, str):
+            object.__setattr__(self, "value", printable(self.value))
 
     @property
     def text(self) -> str:

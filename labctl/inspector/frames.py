@@ -92,18 +92,22 @@ class Reader:
         return self._inflater is not None and self._message_compressed and opcode < CLOSE
 
     def _inflated(self, piece: bytes) -> bytes:
-        """A piece inflated. All of it is, also what is not kept: what follows refers to it."""
-        assert self._inflater
+        """A piece inflated. All of it is, also what is not kept: what follows refers to it.
+
+        After the end of a stream zlib still names as left what it will never consume.
+        """
+        inflater = self._inflater
+        assert inflater
         found = bytearray()
         try:
-            while piece and self._spent <= self._limit * _PATIENCE:
-                part = self._inflater.decompress(piece, self._limit + 1)
+            while piece and not inflater.eof and self._spent <= self._limit * _PATIENCE:
+                part = inflater.decompress(piece, self._limit + 1)
                 self._spent += len(part)
                 found += part[: max(0, self._limit - len(found))]
-                piece = self._inflater.unconsumed_tail
+                piece = inflater.unconsumed_tail
         except zlib.error:
             piece = b"?"
-        if piece:
+        if piece or inflater.eof:
             self._inflater = None  # from here on frames are shown as they are
         return bytes(found)
 

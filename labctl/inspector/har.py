@@ -108,7 +108,7 @@ def _lasted(exchange: Exchange) -> float:
 
 def _request(exchange: Exchange) -> dict[str, Any]:
     head = exchange.request
-    query = urllib.parse.urlsplit(head.words[1]).query
+    query = head.words[1].partition("?")[2]  # a target need not be a URL that can be taken apart
     made: dict[str, Any] = {
         "method": head.words[0],
         "url": url(exchange),
@@ -157,10 +157,11 @@ def pairs(found: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
 
 
 def sent_cookies(head: Head) -> Iterator[tuple[str, str]]:
-    """The cookies of a request (RFC 6265 section 4.2.1)."""
-    for part in head.get("cookie").replace(",", ";").split(";") if head.get("cookie") else ():
-        name, _, value = part.strip().partition("=")
-        yield name, value
+    """The cookies of a request (RFC 6265 section 4.2.1); programs put commas in their values."""
+    for field in (value for name, value in head.fields if name.lower() == "cookie"):
+        for part in filter(None, map(str.strip, field.split(";"))):
+            name, _, value = part.partition("=")
+            yield name, value
 
 
 def cookie(value: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ PIECE = 64 * 1024
 MAX_HEAD = 256 * 1024
 NOTE = "inspect-connection"  # the front's word about the client's own connection
 Tap = Callable[[bytes], None]
+_LENGTH = re.compile(r"[0-9]{1,18}")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?\r\n", re.DOTALL)
 
 
 class Broken(Exception):
@@ -87,7 +90,7 @@ def _framing(head: Head, otherwise: int) -> int | None:
     if head.get("transfer-encoding"):
         return None
     length = head.get("content-length")
-    if length and not length.isdecimal():
+    if length and not _LENGTH.fullmatch(length):
         raise Broken(f"no length: {length[:40]!r}")
     return int(length) if length else otherwise
 
@@ -112,10 +115,10 @@ async def _pass_chunks(
     """RFC 9112 section 7.1, trailers included."""
     while True:
         line = await _line(reader)
-        try:
-            size = int(line.split(b";")[0].strip() or b"x", 16)
-        except ValueError:
-            raise Broken(f"no length of a chunk: {line[:40]!r}") from None
+        found = _CHUNK.fullmatch(line)
+        if not found:
+            raise Broken(f"no length of a chunk: {line[:40]!r}")
+        size = int(found[1], 16)
         writer.write(line)
         if not size:
             break

@@ -12,7 +12,7 @@ from .frames import Frame
 from .http1 import Head
 
 MAX_FRAMES = 1000  # of one connection; the oldest are forgotten
-_FRAME, _RECORD = 200, 1000  # bytes that Python takes besides
+_FRAME, _FIELD, _RECORD = 200, 200, 1000  # bytes that Python takes besides
 
 
 @dataclass(slots=True)
@@ -73,9 +73,17 @@ class Exchange:
     @property
     def weight(self) -> int:
         """The bytes of memory that it takes, about."""
-        heads = len(self.request.raw) + (len(self.response.raw) if self.response else 0)
+        heads = [head for head in (self.request, self.response) if head]
+        sizes = sum(3 * len(head.raw) + _FIELD * len(head.fields) for head in heads)
         bodies = len(self.sent.kept) + len(self.received.kept)
-        return _RECORD + 3 * heads + bodies + self.frame_bytes
+        return _RECORD + sizes + bodies + self.frame_bytes
+
+    def forget(self) -> None:
+        """Let go of what takes memory: it may go on for hours after it was forgotten."""
+        self.frames.clear()
+        self.frame_bytes = 0
+        self.sent.kept.clear()
+        self.received.kept.clear()
 
 
 class Watcher:
@@ -127,17 +135,21 @@ class Records:
         """A request that is handed on and not remembered."""
         return Exchange(0, site, request, note)
 
-    def keep(self, body: Body, piece: bytes) -> None:
+    def keep(self, exchange: Exchange, body: Body, piece: bytes) -> None:
         """Count a piece of a body, and keep it as far as there is room."""
         body.size += len(piece)
-        body.kept += piece[: max(0, self.body - len(body.kept))]
+        if exchange.number in self._found:
+            body.kept += piece[: max(0, self.body - len(body.kept))]
+            self.touch(exchange)
 
     def frame(self, exchange: Exchange, sender: str, frame: Frame) -> None:
         """Remember a frame; of too many, the latest."""
+        exchange.frame_count += 1
+        if exchange.number not in self._found:
+            return
         if len(exchange.frames) == MAX_FRAMES:
             exchange.frame_bytes -= len(exchange.frames[0].frame.data) + _FRAME
         exchange.frames.append(Seen(sender, time.time(), frame))
-        exchange.frame_count += 1
         exchange.frame_bytes += len(frame.data) + _FRAME
         while exchange.frame_bytes > self.memory // 4:
             exchange.frame_bytes -= len(exchange.frames.popleft().frame.data) + _FRAME
@@ -150,15 +162,24 @@ class Records:
         self._total += exchange.weight - self._weights[exchange.number]
         self._weights[exchange.number] = exchange.weight
         while len(self._found) > self.count or (self._total > self.memory and len(self._found) > 1):
-            number, _ = self._found.popitem(last=False)
-            self._total -= self._weights.pop(number)
-            self.forgotten += 1
+            self._forget_oldest()
         for watcher in self._watchers:
-            watcher.changed[exchange.number] = None
+            if exchange.number in self._found:
+                watcher.changed[exchange.number] = None
             watcher.wake()
+
+    def _forget_oldest(self) -> None:
+        number, gone = self._found.popitem(last=False)
+        gone.forget()
+        self._total -= self._weights.pop(number)
+        self.forgotten += 1
+        for watcher in self._watchers:
+            watcher.changed.pop(number, None)
 
     def clear(self) -> None:
         """Forget all of them."""
+        for gone in self._found.values():
+            gone.forget()
         self._found.clear()
         self._weights.clear()
         self._total = 0

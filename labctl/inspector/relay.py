@@ -21,6 +21,7 @@ from .records import Body, Exchange, Records
 
 LINGER = 5.0  # seconds: as long as nginx reads on after an early response (lingering_timeout)
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Codes = dict[str, int]  # who has closed, with which code
 _FIRST = asyncio.FIRST_COMPLETED
 _BAD_GATEWAY = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
@@ -176,14 +177,13 @@ class _Connection:
         return not closes and framing != -1 and head.words[0] == "HTTP/1.1"
 
     def _tap(self, exchange: Exchange, body: Body, piece: bytes) -> None:
-        self.records.keep(body, piece)
-        self.records.touch(exchange)
+        self.records.keep(exchange, body, piece)
 
     async def _tunnel(self, exchange: Exchange, head: Head, back: Pair) -> None:
         """After 101: frames, in both directions, until one side ends (RFC 6455 section 1.3)."""
         agreed = head.get("sec-websocket-extensions").lower()
         deflate = "permessage-deflate" in agreed
-        codes: list[str] = []
+        codes: Codes = {}
         ways = []
         for sender, source, target in (
             ("client", self.front[0], back[1]),
@@ -199,13 +199,14 @@ class _Connection:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            exchange.closed = ", ".join(codes) or f"{ABNORMAL}, without a close frame"
+            said = ", ".join(f"{code} by the {sender}" for sender, code in codes.items())
+            exchange.closed = said or f"{ABNORMAL}, without a close frame"
             self._done(exchange)
 
-    def _seen(self, exchange: Exchange, sender: str, codes: list[str]) -> Callable[[Frame], None]:
+    def _seen(self, exchange: Exchange, sender: str, codes: Codes) -> Callable[[Frame], None]:
         def seen(frame: Frame) -> None:
             if frame.opcode == CLOSE:
-                codes.append(f"{frame.close_code} by the {sender}")
+                codes.setdefault(sender, frame.close_code)
             self.records.frame(exchange, sender, frame)
 
         return seen

@@ -92,7 +92,7 @@ class Site:
                 await _drop_body(reader, head)
                 if not await self.respond(Request(head, writer)):
                     break
-        except (OSError, Broken, ValueError):
+        except (OSError, Broken, ValueError, asyncio.IncompleteReadError):
             pass  # whoever asked like this is gone, or gets no answer
         finally:
             writer.close()
@@ -148,11 +148,12 @@ class Site:
     async def _archive(self, asked: Request) -> None:
         """HAR of all, or of one site; sent piece by piece, and taken as slowly as one likes."""
         site = asked.query.get("site", "")
-        chosen = [one for one in self.records if not site or one.site == site]
+        chosen = [one.number for one in self.records if not site or one.site == site]
+        found = (one for number in chosen if (one := self.records.get(number)))
         told = {"Content-Disposition": 'attachment; filename="lab.har"'}
         asked.begin(200, "application/json", {"Transfer-Encoding": "chunked", **told})
         if asked.method != "HEAD":
-            for piece in har.archive(chosen):
+            for piece in har.archive(found):
                 data = piece.encode()
                 asked.writer.write(b"%x\r\n%b\r\n" % (len(data), data))
                 await asked.writer.drain()

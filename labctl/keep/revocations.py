@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from labctl.errors import LabctlError
-from labctl.keep.authorities import Authority
+from labctl.keep.authorities import Authority, stored
 from labctl.keep.files import REVOKED, Files
 from labctl.keep.records import RevocationRecord, Signed
 from labctl.model import Leaf
@@ -48,13 +48,21 @@ _EMPTY: RevocationRecord = {
 
 
 def revoke(files: Files, certificate: bytes) -> str:
-    """Remember that a certificate is revoked; its serial number. LabctlError where it is none."""
-    from labctl.pki.revocation import serial_of
+    """Remember that a certificate is revoked; its serial number.
 
+    LabctlError where it is none, or somebody else's: no list of the lab's would be asked about it.
+    """
+    from labctl.pki.revocation import issued_by, serial_of
+
+    authority = stored(files)
     try:
         serial = serial_of(certificate)
+        own = authority and issued_by(certificate, authority.intermediate["certificate"].encode())
     except ValueError:
         raise LabctlError("this is no certificate in PEM", status=2) from None
+    if not own:
+        hint = "`openssl x509 -noout -issuer -in FILE` says who has; only that one can revoke it"
+        raise LabctlError("the lab's authority has not issued this certificate", hint, 2)
     record: RevocationRecord = files.read(REVOKED) or _EMPTY
     asked = [*dict.fromkeys([*record["asked"], serial])]
     files.save(REVOKED, {**record, "asked": asked})

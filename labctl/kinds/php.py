@@ -117,8 +117,9 @@ def _daemon(service: Service) -> Daemon:
         run=(FPM, "--nodaemonize", "--force-stderr", "--fpm-config", config(service)),
         prepare=(
             ("install", "-d", "-m", "0755", folder),
-            ("install", "-d", "-o", USER, "-g", USER, "-m", "0700", f"{data(service)}/sessions"),
             ("chown", f"{USER}:{USER}", data(service)),
+            # not as root: it would follow a link that the application has put there
+            ("s6-setuidgid", USER, "install", "-d", "-m", "0700", f"{data(service)}/sessions"),
             *databases.prepared(service.name, options.prepare),
         ),
         test=(FPM, "--test", "--fpm-config", config(service)),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -33,6 +34,17 @@ def revocation_list(
         entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(at)
         builder = builder.add_revoked_certificate(entry.build())
     return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def issued_by(certificate: bytes, issuer: bytes) -> bool:
+    """Whether the first certificate in PEM was issued by another; ValueError where one is none."""
+    found = x509.load_pem_x509_certificate(certificate)
+    above = x509.load_pem_x509_certificate(issuer)
+    try:
+        found.verify_directly_issued_by(above)
+    except (InvalidSignature, TypeError, ValueError):
+        return False
+    return True
 
 
 def serial_of(certificate: bytes) -> str:

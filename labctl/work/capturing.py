@@ -49,6 +49,12 @@ def to_file(order: Order, path: Path, fresh: bool, say: Say) -> str:
     A ``fresh`` one must not be there yet. LabctlError where the lab has no such wire, no machine
     that logs its keys, or tcpdump refuses.
     """
+    if order.decrypt and path.exists() and not path.is_file():
+        raise LabctlError(
+            f"{path} is a pipe or a device: keys are put before the packets when all are there",
+            "`--out FILE` names a file",
+            status=2,
+        )
     logs = key_logs(_session(order).lab) if order.decrypt else {}
     with _wire(order, say) as wire:
         words = capture.words(wire, order.expression, order.count, live=False)
@@ -137,14 +143,18 @@ def _decrypted(path: Path, log: bytes) -> str:
     """Put the keys of a capture's connections into its file; how many there were."""
     found = pcap.read(path.read_bytes())
     keys = pcap.keys_of(found, log)
-    path.write_bytes(pcap.with_keys(found, keys))
+    with _opened(path, fresh=False) as (file, named):
+        file.write(pcap.with_keys(found, keys))
+        file.flush()
+        named()
     connections = {line.split()[1] for line in keys.splitlines()}
     return f", the keys of {len(connections)} TLS connections with them"
 
 
 def _read(logs: Mapping[str, str], lab: str) -> bytes:
-    """The key logs of all machines that run; one without a connection so far has none."""
+    """The ends of the key logs of all machines that run; one without a connection has none."""
     containers = running(Engine(), lab)
     there = [(containers[name], path) for name, path in logs.items() if name in containers]
-    read = [api.exec_in(one, ["cat", "--", path], limit=_LOG_LIMIT) for one, path in there]
+    words = ("tail", f"--bytes={_LOG_LIMIT}", "--")
+    read = [api.exec_in(one, [*words, path], limit=2 * _LOG_LIMIT) for one, path in there]
     return b"".join(one.output.encode() for one in read if one.status == 0)

@@ -123,6 +123,27 @@ def test_live_packets_are_printed_and_counted(lab: OwnLab) -> None:
     assert "6 packets captured" in said
 
 
+def test_live_packets_that_nobody_reads_any_more_end_the_capture(lab: OwnLab) -> None:
+    process = subprocess.Popen(
+        lab.home.command("capture", lab.name, "client", "--live", "--filter", "tcp port 80"),
+        env=lab.home.environment, cwd=lab.home.directory, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+
+    def over() -> bool:
+        log_in(lab, "http")
+        return process.poll() is not None
+
+    with process:
+        eventually(over, 60)
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 1
+    assert not helpers(lab)
+
+
 def test_a_wrong_filter_or_wire_is_wrong_input(lab: OwnLab, tmp_path: Path) -> None:
     file = tmp_path / "none"
     wrong = ("capture", "client", "--filter", "no such thing", "--out", str(file))

@@ -73,6 +73,17 @@ def test_each_is_the_same_application(lab: OwnLab, ca: Path, tmp_path: Path, sit
     person.must(f"/tasks/{number}/delete")
 
 
+@pytest.mark.parametrize("site", SITES)
+def test_a_password_with_a_nul_is_taken_or_refused(
+    lab: OwnLab, ca: Path, tmp_path: Path, site: str
+) -> None:
+    """PHP's bcrypt takes none, and says so by an exception."""
+    person = visitor(lab, site, tmp_path / "jar", ca)
+    person.get()
+    person.options = ("--data", f"name=Nul-{site}&password=long-enough%00")
+    assert person.send("/register").status in (303, 400)
+
+
 def test_two_versions_of_one_library_are_side_by_side(lab: OwnLab, ca: Path) -> None:
     """Debian's Flask, and the one that requirements.txt pins: no pip is on the machine."""
     pins = (ROOT / "stacks/web-dynamic/flask/requirements.txt").read_text()
@@ -186,6 +197,22 @@ def test_without_its_database_a_site_says_so_and_comes_back(lab: OwnLab, ca: Pat
         lab.output("db", "s6-svc", "-u", server)
     for site in SITES:
         eventually(partial(healthy, lab.url(site, "/health"), ca))
+
+
+def test_root_follows_no_link_of_an_application(lab: OwnLab, ca: Path) -> None:
+    home = "/var/opt/php"
+
+    def as_application(command: str) -> str:
+        return lab.output("php", "s6-setuidgid", "www-data", "sh", "-c", f"cd {home}; {command}")
+
+    as_application("mv sessions aside; ln -s /etc sessions")
+    try:
+        lab.output("php", "s6-svc", "-r", "/run/service/php-php")
+        eventually(lambda: "/var/opt/php/sessions" in lab.labctl("logs", "php").out)
+        assert lab.output("php", "stat", "-c", "%U %a", "/etc") == "root 755\n"
+    finally:
+        as_application("rm sessions; mv aside sessions")
+    eventually(partial(healthy, lab.url("php", "/health"), ca))
 
 
 def test_data_outlives_machines(lab: OwnLab, ca: Path, tmp_path: Path) -> None:

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from labctl import cli
 from labctl.engines import capture, helper
+from labctl.engines.api import Finished
 from labctl.errors import LabctlError
 from labctl.work import capturing
+from labctl.work.capturing import Order
 
 # what `docker run … IMAGE --signal=KILL SECONDS /bin/sh -euc PROGRAM …` runs, without a container
 DOCKER = """#!/bin/sh
@@ -104,6 +107,14 @@ def test_live_packets_come_as_they_pass() -> None:
     assert lines == ["first", "begin"], "to the last line"
 
 
+def test_it_ends_where_nobody_reads_its_packets_any_more() -> None:
+    def gone(line: str) -> None:
+        raise BrokenPipeError(line)
+
+    with pytest.raises(BrokenPipeError, match="first"):
+        capture.capture(WIRE, capture.words(WIRE, "", 0, live=True), gone, 30, lambda: None)
+
+
 def test_it_ends_where_whoever_has_started_it_is_killed(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys\n"
@@ -133,9 +144,11 @@ def test_a_filter_is_no_option() -> None:
     assert capture.words(WIRE, "-w /etc/passwd", 0, live=True)[-2:] == ["--", "-w /etc/passwd"]
 
 
-def opened(path: Path, *, fresh: bool = False, data: bytes = b"") -> None:
-    with capturing._opened(path, fresh) as file:
+def opened(path: Path, *, fresh: bool = False, data: bytes = b"", begun: bool = True) -> None:
+    with capturing._opened(path, fresh) as (file, named):
         file.write(data)
+        if begun:
+            named()
 
 
 def test_a_file_with_packets_is_its_owners_and_is_not_written_over_by_chance(
@@ -153,8 +166,53 @@ def test_a_file_with_packets_is_its_owners_and_is_not_written_over_by_chance(
 
 
 def test_no_file_is_left_where_nothing_was_captured(tmp_path: Path) -> None:
-    opened(tmp_path / "empty")
-    assert not (tmp_path / "empty").exists()
-    (tmp_path / "there").touch()
-    opened(tmp_path / "there")
-    assert (tmp_path / "there").exists()
+    folder = tmp_path / "captures"
+    folder.mkdir()
+    opened(folder / "empty", begun=False)
+    assert list(folder.iterdir()) == []
+    (folder / "there").write_bytes(b"an earlier one")
+    opened(folder / "there", data=b"refused", begun=False)
+    assert [(one.name, one.read_bytes()) for one in folder.iterdir()] == [
+        ("there", b"an earlier one")
+    ]
+
+
+def test_keys_go_into_a_file_at_once(tmp_path: Path) -> None:
+    file, other = tmp_path / "it.pcapng", tmp_path / "as it was"
+    file.write_bytes(b"\xd4\xc3\xb2\xa1" + bytes(20))
+    other.hardlink_to(file)
+    assert "the keys of 0 TLS connections" in capturing._decrypted(file, b"")
+    assert file.read_bytes()[:4] == b"\n\r\r\n", "pcapng"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(other.read_bytes()) == 24, "whatever happens meanwhile, there is a whole file"
+
+
+def test_a_pipe_is_told_no_keys(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(LabctlError, match="is a pipe or a device") as caught:
+        capturing.to_file(Order("any", decrypt=True), pipe, fresh=False, say=print)
+    assert caught.value.status == 2
+
+
+def test_of_a_long_key_log_the_end_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "keys.log"
+    log.write_text("first\nthen\nlast\n")
+
+    def exec_in(container: str, command: list[str], limit: int) -> Finished:
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        over = len(said.stdout) > limit
+        return Finished(255 if over else said.returncode, said.stdout)
+
+    monkeypatch.setattr(capturing, "running", lambda engine, lab: {"visitor": "1", "other": "2"})
+    monkeypatch.setattr(capturing.api, "exec_in", exec_in)
+    monkeypatch.setattr(capturing, "_LOG_LIMIT", 7)
+    logs = {"visitor": str(log), "other": str(tmp_path / "none"), "away": str(log)}
+    assert capturing._read(logs, "lab") == b"n\nlast\n"
+
+
+def test_no_folder_for_the_file_is_told_before_anything_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["capture", "lab1", "--out", str(tmp_path / "none" / "it.pcap")]) == 2
+    assert f"there is no folder {tmp_path}/none" in capsys.readouterr().err

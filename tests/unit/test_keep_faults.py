@@ -129,6 +129,19 @@ def test_the_list_grows_by_what_people_revoke_and_is_renewed(tmp_path: Path) -> 
         revoke(tmp_path / "data" / "lab1", b"-----BEGIN NOTHING")
 
 
+def test_only_what_the_labs_authority_has_issued_can_be_revoked(tmp_path: Path) -> None:
+    want = Want("certificate", "good", (HOST,))
+    found, _ = kept(tmp_path, want, CRL)
+    other, _ = kept(tmp_path / "other", want)
+    selfmade, _ = kept(tmp_path, Want("certificate", "own", (HOST,), "self"))
+    theirs = (other.certificates["good"], selfmade.certificates["own"])
+    for chain in (*(leaf.chain for leaf in theirs), found.root):
+        with pytest.raises(LabctlError, match="has not issued") as caught:
+            revoke(tmp_path / "data" / "lab1", chain.encode())
+        assert caught.value.status == 2
+    assert kept(tmp_path, want, CRL)[1] == ()
+
+
 def test_a_person_is_a_client_and_no_server(tmp_path: Path) -> None:
     want = Want("certificate", "people/alice", ("alice@lab1.test",), client=True)
     found, _ = kept(tmp_path, want)

@@ -70,6 +70,16 @@ def test_what_has_another_hash_is_refused_and_leaves_nothing(home: Path) -> None
     assert list((home / "data" / libraries.HOME).iterdir()) == []
 
 
+def test_a_file_of_pins_is_no_module_of_pips(home: Path) -> None:
+    mark = home / "was-run"
+    pins = f"str==1 ;open({str(mark)!r}, 'w'); '--hash=sha256:00'\n".encode()
+    for name in ("pip.py", "json.py"):
+        wanted = Libraries("pip", "/usr/lib/libraries/app", ((name, pins),))
+        with pytest.raises(libraries.FetchFailed, match="pip cannot fetch"):
+            libraries.files([wanted])
+    assert not mark.exists()
+
+
 def package(shelf: Path) -> tuple[Path, str]:
     """A package of npm's on the shelf, with a script that would tell that it was run."""
     file = shelf / "left-1.0.0.tgz"
@@ -122,6 +132,13 @@ def test_a_package_with_another_hash_is_refused(home: Path) -> None:
     wrong = f"sha512-{base64.b64encode(bytes(64)).decode()}"
     with pytest.raises(libraries.FetchFailed, match="npm cannot fetch"):
         libraries.files([javascript(file, wrong)])
+
+
+def test_what_a_registry_says_is_text() -> None:
+    said = "npm notice x\nnpm error 404 no such package \x1b[2J\x07\n"
+    told = libraries._failure("npm", said).message
+    assert "npm error 404 no such package" in told
+    assert told.isprintable()
 
 
 def test_a_host_without_the_tool_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

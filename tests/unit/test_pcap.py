@@ -9,6 +9,7 @@ import pytest
 from labctl import pcap
 
 RANDOM = bytes(range(32))
+HELLO = b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + RANDOM
 KEYS = f"CLIENT_TRAFFIC_SECRET_0 {RANDOM.hex()} {'ab' * 48}\n".encode()
 OTHERS = f"CLIENT_TRAFFIC_SECRET_0 {'77' * 32} {'ab' * 48}\n".encode()
 
@@ -59,10 +60,11 @@ def test_what_is_no_capture_is_said_to_be_none(data: bytes) -> None:
 
 
 def test_only_keys_of_the_captures_own_connections_are_taken() -> None:
-    found = pcap.read(capture(b"hello " + RANDOM + b" !"))
+    found = pcap.read(capture(b"TCP's own " + HELLO + b" !"))
     hostile = b"\x1b[31m CLIENT_RANDOM zz\n" + KEYS.replace(b" ", b"  ") + b"# comment\n\xff\n"
     assert pcap.keys_of(found, OTHERS + hostile + KEYS + KEYS) == KEYS
-    assert pcap.keys_of(pcap.read(capture(b"else")), KEYS) == b""
+    for other in (b"else", RANDOM, HELLO[:-1], b"in a page: " + RANDOM):
+        assert pcap.keys_of(pcap.read(capture(other)), KEYS) == b""
 
 
 def test_the_secrets_stand_before_the_packets() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from labctl.engines import api
+from labctl.engines import api, plain_reason
 from labctl.engines.api import Finished
 from labctl.engines.compose import _logged, _told
+from labctl.experiments import Figure
 from labctl.plan import SeenMachine
 from labctl.render.templates import nginx_key
 from labctl.render.tree import Entry
@@ -29,6 +30,18 @@ def test_what_a_machine_says_reaches_no_terminal_as_it_is() -> None:
     assert len(told) == 6
     assert EVIL in output  # the control
     assert not any("\x1b" in one or "\x07" in one for one in told)
+
+
+def test_what_an_engine_or_a_registry_says_is_text() -> None:
+    assert plain_reason(ValueError(f"no such\nimage: {EVIL}")).isprintable()
+    assert plain_reason(ValueError("é\n x")) == "é x"
+
+
+def test_what_an_experiment_shows_is_text() -> None:
+    figure = Figure("servers.server.nginx", "what it calls itself", EVIL, note=EVIL)
+    assert figure.text.isprintable()
+    assert figure.note.isprintable()
+    assert Figure("k", "t", "nginx é", note="—").text == "nginx é"
 
 
 @pytest.mark.parametrize(

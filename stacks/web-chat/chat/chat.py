@@ -209,7 +209,7 @@ class Say(Asks):
             raise tornado.web.HTTPError(403, "another site's page")
         try:
             self.sent = json.loads(self.request.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise tornado.web.HTTPError(400, "no JSON") from None
         room = self.sent.get("room", "lobby") if isinstance(self.sent, dict) else None
         if not isinstance(room, str):

@@ -91,7 +91,7 @@ function enter(int $number): void
 function register(): void
 {
     [$name, $password] = [trim(field('name')), field('password')];
-    $good = preg_match('/^\P{C}{1,40}\z/u', $name) === 1;
+    $good = preg_match('/^\P{C}{1,40}\z/u', $name) === 1 && !str_contains($password, "\0");
     if (!$good || strlen($password) < 8 || strlen($password) > 200) {
         page('A name of at most 40 characters, and a password of at least 8.', 400);
         return;

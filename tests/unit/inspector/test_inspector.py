@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +145,13 @@ def test_bytes_that_are_no_text_are_base64(inspector: Inspector) -> None:
     assert (posted["text"], posted["encoding"]) == ("/wD+", "base64")
 
 
+def test_cookies_are_told_as_they_were_sent(inspector: Inspector) -> None:
+    inspector.ask("/echo", Cookie='seen=[1,2]; basket={"tea":1}; ; flag')
+    assert [(one["name"], one["value"]) for one in last(inspector)["request"]["cookies"]] == [
+        ("seen", "[1,2]"), ("basket", '{"tea":1}'), ("flag", ""),
+    ]  # fmt: skip
+
+
 def test_cookies_that_are_set_have_their_attributes(inspector: Inspector) -> None:
     inspector.ask("/cookie")
     (cookie,) = last(inspector)["response"]["cookies"]
@@ -173,7 +182,8 @@ def test_where_nobody_answers_it_says_502(tmp_path: Path) -> None:
     "sent",
     [b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", b"\r\n\r\n",
      b"GET / HTTP/1.1\r\nno field\r\n\r\n", b"\x16\x03\x01" + b"\0" * 50 + b"\r\n\r\n",
-     b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"],
+     b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+     b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n"],
 )  # fmt: skip
 def test_what_is_no_http_ends_the_connection_and_nothing_else(
     inspector: Inspector, sent: bytes
@@ -247,6 +257,64 @@ def test_how_a_connection_ended(inspector: Inspector, message: str, closed: str)
     talk(inspector, "/ws", message)
     eventually(lambda: inspector.entries()[0]["_state"] == "done")
     assert inspector.entries()[0]["_closed"].startswith(closed)
+
+
+@contextmanager
+def tunnel(folder: Path, *fields: str) -> Iterator[tuple[Inspector, socket.socket, socket.socket]]:
+    """An inspector between a client and a server that have agreed on WebSocket, with a socket each.
+
+    ``fields`` are further ones of the server's head.
+    """
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        inspecting(folder, listening.getsockname()[1]) as inspector,
+        socket.create_connection(("127.0.0.1", inspector.relay), 10) as client,
+    ):
+        asked = f"GET /ws HTTP/1.1\r\nHost: {HOST}\r\nUpgrade: x\r\n\r\n".encode()
+        client.sendall(asked)
+        server, _ = listening.accept()
+        with server:
+            server.settimeout(10)
+            assert server.recv(len(asked), socket.MSG_WAITALL) == asked
+            lines = ("HTTP/1.1 101 Switching Protocols", "Upgrade: x", *fields, "", "")
+            answer = "\r\n".join(lines).encode()
+            server.sendall(answer)
+            assert client.recv(len(answer), socket.MSG_WAITALL) == answer
+            yield inspector, client, server
+
+
+def test_each_side_closes_once_however_often_it_says_so(tmp_path: Path) -> None:
+    with tunnel(tmp_path) as (inspector, client, _):
+        client.sendall(b"\x88\x82\0\0\0\0\x03\xe8" * 200)
+        client.shutdown(socket.SHUT_WR)
+        eventually(lambda: last(inspector)["_state"] == "done")
+        assert last(inspector)["_closed"] == "1000 by the client"
+
+
+def test_a_compressed_message_may_be_the_last_one(tmp_path: Path) -> None:
+    """Its last block says so (RFC 7692 section 7.2.3.4); what follows holds nobody up."""
+    packer = zlib.compressobj(wbits=-15)
+    packed = packer.compress(b"x" * 200_000) + packer.flush() + b"and more"
+    frame = b"\xc1" + bytes([0x80 | 126]) + len(packed).to_bytes(2, "big") + bytes(4) + packed
+    with tunnel(tmp_path, "Sec-WebSocket-Extensions: permessage-deflate") as (
+        inspector, client, server,
+    ):  # fmt: skip
+        client.sendall(frame * 2)
+        assert server.recv(2 * len(frame), socket.MSG_WAITALL) == frame * 2
+        eventually(lambda: len(last(inspector)["_webSocketMessages"]) == 2)
+        first, second = last(inspector)["_webSocketMessages"]
+        assert first["data"] == "x" * 65536
+        assert second["_size"] == len(packed)
+
+
+@pytest.mark.parametrize("target", ["//[", "/?a=%zz&=&b"])
+def test_the_archive_is_whole_whatever_was_asked_for(inspector: Inspector, target: str) -> None:
+    with socket.create_connection(("127.0.0.1", inspector.relay), 10) as odd:
+        odd.sendall(f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode("latin-1"))
+        assert odd.recv(1000)
+    inspector.ask("/echo")
+    urls = [entry["request"]["url"] for entry in inspector.entries()]
+    assert urls == [f"http://{HOST}{target}", f"http://{HOST}/echo"]
 
 
 def test_it_forgets_the_oldest(backend: Backend, tmp_path: Path) -> None:

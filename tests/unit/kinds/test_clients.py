@@ -95,6 +95,15 @@ def test_only_the_closed_site_tells_its_service_who_asks() -> None:
     assert WHO not in hosts(CLOSED.replace("[alice, bob]", "[]"))["www"]
 
 
+def test_at_an_apache_nobody_says_who_asks_by_another_name_either() -> None:
+    text = CLOSED.replace(
+        "services:\n", "services:\n  front: front\n  other: {kind: front, server: apache}\n"
+    )
+    files = tree_of(lab(text.replace("clients: []", "front: other"))).machines["other"]
+    [site] = [e.content.decode() for path, e in files.items() if path.endswith("/open.conf")]
+    assert re.findall(r"RequestHeader unset (\S+)", site) == ["X-Client", "X_Client"]
+
+
 def test_programs_on_the_fronts_machine_are_told_as_well() -> None:
     made = virtual_hosts(lab_at(FOLDER / "clients-local" / "lab.yml"), "all")
     param = re.compile(r"fastcgi_param HTTP_X_CLIENT +(\S+);")
