@@ -140,11 +140,7 @@ def _response(exchange: Exchange) -> dict[str, Any]:
         "httpVersion": version,
         "cookies": [cookie(value) for name, value in head.fields if name.lower() == "set-cookie"],
         "headers": pairs(head.fields),
-        "content": {
-            "size": exchange.received.size,
-            "mimeType": head.get("content-type"),
-            **text(exchange.received, head),
-        },
+        "content": _content(exchange.received, head),
         "redirectURL": head.get("location"),
         "headersSize": len(head.raw),
         "bodySize": exchange.received.size,
@@ -184,11 +180,20 @@ def cookie(value: str) -> dict[str, Any]:
 
 def text(body: Body, head: Head) -> dict[str, Any]:
     """A body as text where it is some, else in base64; ``comment`` says what is missing."""
+    return _shown(body, *plain(bytes(body.kept), head.get("content-encoding").lower()))
+
+
+def _content(body: Body, head: Head) -> dict[str, Any]:
+    """What was received; its size is that of before it was compressed, where that is known."""
     data, whole = plain(bytes(body.kept), head.get("content-encoding").lower())
-    made: dict[str, Any] = {}
+    size = body.size if body.cut else len(data)
+    return {"size": size, "mimeType": head.get("content-type"), **_shown(body, data, whole)}
+
+
+def _shown(body: Body, data: bytes, whole: bool) -> dict[str, Any]:
     words = _readable(data, partial=body.cut or not whole)
     if words is None:
-        made = {"text": base64.b64encode(data).decode(), "encoding": "base64"}
+        made: dict[str, Any] = {"text": base64.b64encode(data).decode(), "encoding": "base64"}
     else:
         made = {"text": words}
     if body.cut:
