@@ -6,6 +6,7 @@ application has what every machine has (a way to log in, names, the lab's author
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -28,6 +29,11 @@ from labctl.model import (
 from labctl.spec.fields import Doc, Many, Name, Port, Table, Text, Variable
 
 START = "/usr/lib/labctl/application"
+_SYSTEM = {"boot", "dev", "etc", "labctl", "proc", "run", "sys", "tmp"}
+_SHARED = {
+    "/bin", "/home", "/lib", "/opt", "/root", "/sbin", "/srv", "/usr", "/usr/bin", "/usr/lib",
+    "/usr/sbin", "/usr/share", "/var", "/var/lib", "/var/opt",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +67,12 @@ class Options:
 
 
 def problems(options: Options, scope: Scope) -> Iterable[Complaint]:
-    """What else the application needs is missing."""
+    """What else the application needs is missing, or what it keeps is not its own."""
     yield from databases.problems(options, scope)
+    for number, path in enumerate(options.data):
+        if posixpath.normpath(path) != path or path.split("/")[1] in _SYSTEM or path in _SHARED:
+            message = f"{path} is no directory of an application's own"
+            yield Complaint(("data", number), message, "for example /var/lib/shop")
 
 
 def daemon(service: Service) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from labctl.kinds import Scope, image
 from labctl.model import Check, Lab
 from tests.support import lab_from
 
@@ -34,3 +35,16 @@ def test_it_is_asked_where_it_says_that_it_works(lab: Lab) -> None:
 def test_a_command_of_the_lab_file_is_run_as_the_images_own_would_be(lab: Lab) -> None:
     runs = {d.name: d.run for d in lab.machines["shop"].daemons}
     assert runs["image-shop"] == ("/usr/lib/labctl/application", "bin/serve", "-x")
+
+
+@pytest.mark.parametrize(
+    ("path", "own"),
+    [("/rails/storage", True), ("/var/www/html/storage", True), ("/usr/src/app/data", True),
+     ("/etc", False), ("/etc/shop", False), ("/labctl/x", False), ("/usr", False),
+     ("/srv/../etc", False), ("/srv//x", False), ("/var/lib", False), ("/x/", False)],
+)  # fmt: skip
+def test_data_is_kept_in_directories_of_its_own(path: str, own: bool) -> None:
+    options = image.Options("shop:1", 3000, data=("/shop", path))
+    scope = Scope("x", "x.test", (), (), {"shop": "image"}, {})
+    found = [complaint.path for complaint in image.problems(options, scope)]
+    assert found == ([] if own else [("data", 1)])
