@@ -26,6 +26,7 @@ from bench.rows import (
     serving,
 )
 from bench.workspace import LABCTL, Workspace
+from labctl.spec.problems import shown
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEADER = "| what | bar | measured | verdict | more |\n|---|---|---|---|---|"
@@ -98,7 +99,9 @@ def whole(subject: str, rows: Iterable[Row]) -> Iterator[Row]:
         yield from rows
     except Exception as error:  # noqa: BLE001 (what else is measured is not lost)
         traceback.print_exc()
-        yield missing(f"{subject}: the rest", "–", f"{type(error).__name__}: {error}")
+        yield missing(
+            f"{subject}: the rest", "–", f"{type(error).__name__}: {shown(str(error), 200)}"
+        )
 
 
 def write(rows: Iterable[Row], machine: Iterable[str], seconds: float) -> None:
