@@ -42,10 +42,6 @@ class BuildFailed(LabctlError):
     """An image could not be built."""
 
 
-class Untold(BuildFailed):
-    """Nor is it known why: an engine on a busy host now and then loses a step's last words."""
-
-
 @dataclass(frozen=True)
 class Progress:
     """How far one image is: ``detail`` is what its build is at, in one line."""
@@ -183,16 +179,9 @@ def _build(
     import requests
 
     report(Progress(image, packages, "building"))
-
-    def build() -> None:
+    try:
         for detail in _follow(_start(client, image, packages, context, refresh), image):
             report(Progress(image, packages, "building", detail))
-
-    try:
-        try:
-            build()
-        except Untold:
-            build()
     except (docker.errors.DockerException, requests.RequestException) as problem:
         report(Progress(image, packages, "failed"))
         raise BuildFailed(f"{image}: {plain_reason(problem)}") from problem
@@ -225,13 +214,16 @@ def _start(
 
 
 def _follow(output: Iterable[Mapping[str, Any]], image: str) -> Iterator[str]:
-    """The telling lines of a build's output; `BuildFailed` when it ends with an error."""
-    last: deque[str] = deque(maxlen=200)
+    """The telling lines of a build's output; `BuildFailed` when it ends with an error.
+
+    A line of a step's may come in several events.
+    """
+    last: deque[str] = deque(maxlen=1000)
     for event in output:
         said = _COLOUR.sub("", str(event.get("stream", "")))
-        last.extend(said.splitlines())
+        last.append(said)
         if "error" in event:
-            raise _failure(image, list(last), str(event["error"]))
+            raise _failure(image, "".join(last).splitlines(), str(event["error"]))
         if found := _TELLING.match(said):
             yield found["apt"] or found["step"]
 
@@ -244,8 +236,7 @@ def _failure(image: str, lines: list[str], error: str) -> BuildFailed:
             "the names under `packages:` in lab.yml are Debian's",
         )
     told = [line for line in lines if line.startswith(("E:", "dpkg: error"))]
-    kind = Untold if not told and "returned a non-zero code" in error else BuildFailed
-    return kind(
+    return BuildFailed(
         f"{image} could not be built: {' '.join([error, *told][-1].split())}",
         f"does the mirror answer? {MIRROR_VARIABLE} names another one",
     )

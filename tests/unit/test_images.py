@@ -7,10 +7,8 @@ import hashlib
 import io
 import json
 import tarfile
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from unittest.mock import MagicMock
 
 import pytest
 
@@ -142,30 +140,14 @@ def test_a_mirror_that_is_gone_is_named_as_such() -> None:
     assert "HOSTING_LABCTL_DEBIAN_MIRROR" in caught.value.hint
 
 
-FAILED = {"error": "The command '/bin/sh -c …' returned a non-zero code: 100"}
-WORDS = {"stream": "E: Unable to locate package ngnix\n"}
-
-
-@pytest.mark.parametrize(
-    ("builds", "message"),
-    [
-        ([[FAILED], [WORDS, FAILED]], "no package called ngnix"),
-        ([[FAILED], [FAILED]], "returned a non-zero code: 100"),
-        ([[FAILED], [{"stream": "Step 1/4 : FROM x\n"}]], ""),
-        ([[WORDS, FAILED]], "no package called ngnix"),
-        ([[{"error": "no space left on device"}]], "no space left on device"),
-    ],
-)
-def test_a_build_whose_last_words_are_lost_is_asked_once_more(
-    builds: list[list[dict[str, str]]], message: str
-) -> None:
-    client, asked, told = MagicMock(), iter(builds), list[str]()
-    client.api.build.side_effect = lambda **_: next(asked)
-    refused = pytest.raises(images.BuildFailed, match=message) if message else nullcontext()
-    with refused:
-        images._build(client, "x:y", frozenset(), b"", lambda one: told.append(one.state), False)
-    assert next(asked, None) is None
-    assert told[-1] == ("failed" if message else "built")
+def test_a_line_that_comes_in_pieces_is_one() -> None:
+    events = [
+        {"stream": "\x1b[91mE:\x1b[0m"},
+        {"stream": "\x1b[91m Unable to locate package ngnix\n\x1b[0m"},
+        {"error": "returned a non-zero code: 100"},
+    ]
+    with pytest.raises(images.BuildFailed, match="no package called ngnix"):
+        list(images._follow(events, "x:y"))
 
 
 def test_progress_tells_what_a_person_wants_to_know() -> None:
