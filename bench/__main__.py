@@ -7,13 +7,12 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from bench import generator, host
 from bench.load_lab import LoadLab
-from bench.measure import Row, missing
+from bench.measure import Row
 from bench.rows import (
     bringing,
     changing,
@@ -26,7 +25,6 @@ from bench.rows import (
     serving,
 )
 from bench.workspace import LABCTL, Workspace
-from labctl.spec.problems import shown
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HEADER = "| what | bar | measured | verdict | more |\n|---|---|---|---|---|"
@@ -86,22 +84,11 @@ def measure(subjects: Iterable[str], rounds: int) -> list[Row]:
     rows = []
     with Workspace() as workspace:
         for subject in subjects:
-            for row in whole(subject, SUBJECTS[subject](workspace, rounds)):
+            for row in SUBJECTS[subject](workspace, rounds):
                 print(f"{row.what}: {row.figure}; bar {row.bar}: {row.verdict}; {row.note}")
                 sys.stdout.flush()
                 rows.append(row)
     return rows
-
-
-def whole(subject: str, rows: Iterable[Row]) -> Iterator[Row]:
-    """A subject's rows; one that ends with an error says so in a row of its own."""
-    try:
-        yield from rows
-    except Exception as error:  # noqa: BLE001 (what else is measured is not lost)
-        traceback.print_exc()
-        yield missing(
-            f"{subject}: the rest", "–", f"{type(error).__name__}: {shown(str(error), 200)}"
-        )
 
 
 def write(rows: Iterable[Row], machine: Iterable[str], seconds: float) -> None:
