@@ -11,7 +11,8 @@ afterwards? Limits on a machine keep the noise on it. Who shares the machine sha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 
 from labctl.experiments import Figure, Needs, some
 from labctl.experiments.apparatus.bench import Bench
@@ -41,7 +42,7 @@ def run(bench: Bench) -> Iterable[Figure]:
         yield from _missing(why)
         return
     bench.say("quiet")
-    yield from _latency("quiet", "all quiet", _ask(bench, page))
+    yield from _latency("quiet", "all quiet", _ask(bench, page, lambda: None))
     others = [other.name for other in bench.others(application)]
     for noise, words in NOISES.items():
         yield from _noisy(bench, page, application, noise, f"neighbour {words}", others)
@@ -65,17 +66,22 @@ def _noisy(
 ) -> Iterable[Figure]:
     bench.say(f"{application.machine}: {words}")
     user = application.expansion.daemons[0].user
-    with bench.noise(application.machine, user, noise, NOISY):
-        answers = _ask(bench, page)
+    with ExitStack() as loud:
+        noisy = bench.noise(application.machine, user, noise, NOISY)
+        answers = _ask(bench, page, lambda: loud.enter_context(noisy))
         broken = bench.failing(others)
     yield from _latency(noise, words, answers)
     yield _failing(noise, words, broken, others)
 
 
-def _ask(bench: Bench, page: Site) -> list[Answer]:
+def _ask(bench: Bench, page: Site, begin: Callable[[], object]) -> list[Answer]:
+    """The answers from when something has begun; before, the visitor has found the site."""
     with bench.load([page], RATE, CONNECTIONS) as load:
+        load.steady()
+        begin()
+        since = load.mark()
         load.last(SECONDS)
-    return load.answers
+    return [answer for answer in load.answers if answer.due >= since]
 
 
 def _latency(key: str, words: str, answers: list[Answer]) -> Iterable[Figure]:
@@ -84,11 +90,9 @@ def _latency(key: str, words: str, answers: list[Answer]) -> Iterable[Figure]:
     failed = sum(bool(answer.why) for answer in answers)
     note = f"{failed} of {len(answers)} requests unanswered"
     for name, share in (("p50", 0.5), ("p99", 0.99)):
-        value = percentile(times, share) if times else None
-        yield Figure(
-            f"neighbour.{key}.{name}", f"{words}: {name} of the static site", value, "ms",
-            "lower", note,
-        )  # fmt: skip
+        title = f"{words}: {name} of the static site"
+        value = percentile(times, share)
+        yield Figure(f"neighbour.{key}.{name}", title, value, "ms", "lower", note)
 
 
 def _failing(key: str, words: str, broken: list[str], others: list[str]) -> Figure:

@@ -48,6 +48,17 @@ class Options:
     ] = "nginx"
 
 
+@dataclass(frozen=True, slots=True)
+class _Upstream:
+    """A service behind nginx: its addresses and port, what wakes it, whether it lets go."""
+
+    name: str
+    addresses: Sequence[str]
+    port: int
+    waker: str
+    lets_go: bool
+
+
 def expand(service: Service, scope: Scope) -> Expansion:
     """One web server, a certificate a site with TLS."""
     sites = tuple(site for site in scope.all_sites if site.front == service.name)
@@ -132,9 +143,9 @@ def _nginx(service: Service, lab: Lab) -> Iterable[File]:
     sites = [site for site in lab.sites if site.front == service.name]
     others = {site.service for site in lab.sites} - {site.service for site in sites}
     upstreams = [
-        (s.name, _seen_from(service, s, lab), s.expansion.route.port, _waker(s, lab))
+        _Upstream(s.name, _seen_from(service, s, lab), route.port, _waker(s, lab), route.lets_go)
         for s in lab.services.values()
-        if s.expansion.route and s.name not in others and not _local(s, service)
+        if (route := s.expansion.route) and s.name not in others and not _local(s, service)
     ]
     inspected = _inspected(sites, lab)
     yield File(

@@ -89,7 +89,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
         packages=frozenset({"python3"}) | PACKAGES.get(server, frozenset()),
         capabilities=frozenset({"SETUID", "SETGID", "KILL"}),
         daemons=(_daemon(service, scope),),
-        route=Route(port=port(service, scope)),
+        route=Route(port=port(service, scope), lets_go=_is_gunicorn(options)),
         ports={"http": port(service, scope)},
         checks=tuple(_checks(service, scope)),
         limits=_limits(options),

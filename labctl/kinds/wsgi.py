@@ -59,7 +59,7 @@ def expand(service: Service, scope: Scope) -> Expansion:
         packages=frozenset({*_SERVERS[options.server], "python3", *options.packages}),
         capabilities=frozenset({"SETUID", "SETGID", "KILL", "CHOWN"}),
         daemons=(_daemon(service, scope),),
-        route=Route(port=port(service, scope)),
+        route=Route(port=port(service, scope), lets_go=options.server == "gunicorn"),
         ports={"http": port(service, scope)},
         volumes=(data(service),),
         limits=Limits(memory=256 * 2**20, processes=64 + 16 * options.workers),

@@ -20,13 +20,15 @@ class Route:
     its language: nginx's location blocks, or what stands in a virtual host of Apache's. That is
     the front itself when the service is placed there, else one on its own machine. There it also
     finds ``who``: what a program is told of who asks, in nginx's words, or "" where the front has
-    told it already or nobody is asked. Without, its own daemon speaks HTTP on ``port``.
+    told it already or nobody is asked. Without, its own daemon speaks HTTP on ``port``; one that
+    ``lets_go`` closes, when it reloads, connections whose request it has not read.
     """
 
     port: int = 80
     locations: Template | None = None
     server: Server = "nginx"
     websocket: bool = False
+    lets_go: bool = False
 
 
 @dataclass(frozen=True, slots=True)

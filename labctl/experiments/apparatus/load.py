@@ -150,10 +150,14 @@ class Load:
             self._changed.notify_all()
 
     def mark(self) -> float:
-        """The time now, by the clock of the asking machine."""
+        """The time now, by the clock of the asking machine; LabctlError where it says none."""
         before = len(self.marks)
         self._tell("mark")
-        self._until(lambda: len(self.marks) > before, PATIENCE)
+        if not self._until(lambda: len(self.marks) > before, PATIENCE):
+            raise LabctlError(
+                f"{self.container} has not said what time it is for {PATIENCE:.0f} s",
+                "let the host do less meanwhile",
+            )
         return self.marks[before]
 
     def steady(self, since: float = 0.0, seconds: float = 60.0) -> None:
