@@ -63,10 +63,11 @@ class Steady:
             try:
                 status = asked(host, door)
             except OSError as error:
-                status = str(error)
-            self.answers.seconds.append(time.monotonic() - start)
+                status = repr(error)
+            seconds = time.monotonic() - start
+            self.answers.seconds.append(seconds)
             if not status.startswith("HTTP/1.1 200 "):
-                self.answers.failures.append(f"{host}: {status}")
+                self.answers.failures.append(f"{host}: {status} after {seconds:.2f} s")
             due = max(due + self._pause, time.monotonic() - 1)
 
 

@@ -22,7 +22,7 @@ UP_BAR = 30  # seconds
 PERSON = "/people/ada"
 VISITORS = 8  # twice what a framework here answers at once: more would only wait longer
 MEMBERS, MESSAGES = 1000, 60
-_UPSTREAM = re.compile(r"^upstream (\S+) \{\n\s+server (\S+);", re.MULTILINE)
+_UPSTREAM = re.compile(r"^upstream (\S+) \{\n\s+server ([^\s;]+)", re.MULTILINE)
 _PEAK = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE)
 
 

@@ -174,7 +174,7 @@ KINDS = {one.__name__: one for one in
 
 
 def main():
-    resources = threading.Timer(float(sys.argv[2]) + 5, os._exit, [1])
+    resources = threading.Timer(float(sys.argv[2]) + 60, os._exit, [1])
     resources.daemon = True
     resources.start()
     import resource

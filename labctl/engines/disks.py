@@ -67,9 +67,8 @@ attach() {{
         begin
     fi
     [ -n "$loop" ] || loop=$(losetup --find --show "$image")
-    ln -sfn "$loop" "$name"
+    name "$loop" "$name"
 }}
-mkdir -p "${{3%/*}}"
 while [ $# -gt 0 ]; do
     image=$1 size=$2 name=$3 seed=$4
     old=${{image%/*}}/${{image##*_}}

@@ -19,13 +19,21 @@ from labctl.engines.helper import Helper, tools
 
 HOME = f"{PREFIX}_seeds"  # the volume that holds them
 LOOPS = ("b 7:* rmw", "c 10:237 rmw")  # Linux' admin-guide/devices: loop, loop-control
-# What makes the file system of a disk: sourced by whoever makes one. An empty volume is filled
-# from the machine's image: nothing may be in it.
+# What makes the file system of a disk, and names its device: sourced by whoever makes one. An empty
+# volume is filled from the machine's image: nothing may be in it. Whoever takes the last name away
+# takes the folder too, also of one who has just made it.
 MAKE = """
 make() { # make IMAGE SIZE
     truncate -s "$2" "$1"
     mkfs.ext4 -q -F -m 0 "$1"
     debugfs -w -R 'rmdir lost+found' "$1" 2>/dev/null
+}
+name() { # name DEVICE NAME
+    for _ in 1 2 3 4 5; do
+        mkdir -p "${2%/*}"
+        ln -sfn "$1" "$2" 2>/dev/null && return
+    done
+    ln -sfn "$1" "$2"
 }
 """
 # $1 a token, then sizes: makes new file systems, with devices that the engine can mount
@@ -35,11 +43,10 @@ find /seeds -name '*.img' -mtime +30 -delete
 token=$1
 shift
 number=0
-mkdir -p /dev/{PREFIX}
 for size in "$@"; do
     make "/seeds/$token-$number.new" "$size"
     loop=$(losetup --find --show "/seeds/$token-$number.new")
-    ln -sfn "$loop" "/dev/{PREFIX}/seed-$token-$number"
+    name "$loop" "/dev/{PREFIX}/seed-$token-$number"
     number=$((number + 1))
 done
 """

@@ -23,7 +23,7 @@ from labctl.work.session import Choices, Session
 from labctl.work.signing import sign
 
 Say = Callable[[str], None]
-_SETTLES = 8.0  # seconds within which what was done shows: a reload, a signed zone
+_SETTLES = 30.0  # seconds within which what was done shows: a reload, a signed zone
 _PAUSE = 0.3
 
 

@@ -300,7 +300,7 @@ def test_logs_say_from_where_somebody_came(
 
 
 def test_the_host_key_is_kept(edge: OwnEdge) -> None:
-    scan = ["ssh-keyscan", "-t", "ed25519", "-p", str(edge.ssh), "127.0.0.1"]
+    scan = ["ssh-keyscan", "-T", "60", "-t", "ed25519", "-p", str(edge.ssh), "127.0.0.1"]
     before = run(scan).out
     assert "ssh-ed25519" in before
     edge.must("down")

@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.support.chromium import Chromium, Page
 from tests.e2e.support.impostor import impostor
 from tests.e2e.support.lab import OwnLab
+from tests.e2e.support.visitor import becomes
 from tests.e2e.support.wait import eventually
 
 pytestmark = pytest.mark.e2e
@@ -97,7 +98,7 @@ def test_a_form_is_filled_in_and_answered(lab1: OwnLab, trusting: Chromium) -> N
     page = trusting.open(lab1.url("forms"))
     page.run("document.getElementById('name').value = 'Zoë <b>'")
     page.run("document.querySelector('[formaction=\"/cgi-bin/form.py\"][formmethod=post]').click()")
-    eventually(lambda: page.title == "Answer")
+    becomes(page, "document.title === 'Answer'")
     assert "Zoë <b>" in page.run("document.body.innerText")
 
 

@@ -123,7 +123,7 @@ class Room:
         """All that the engine has of the class."""
         client = docker.from_env()
         mine = (
-            *(one.name for one in client.containers.list(all=True)),
+            *(one.name for one in client.containers.list(all=True, ignore_removed=True)),
             *(one.name for one in client.networks.list()),
             *(one.name for one in client.volumes.list()),
         )
@@ -148,9 +148,11 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
         made.must("up")
         yield made
     finally:
-        destroyed = made.labctl("destroy", "--yes")
-        left = made.left()
-        made.edge.remove()
+        try:
+            destroyed = made.labctl("destroy", "--yes")
+            left = made.left()
+        finally:
+            made.edge.remove()
     assert destroyed.status == 0, destroyed.said
     assert left == []
 

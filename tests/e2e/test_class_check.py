@@ -102,7 +102,10 @@ class Course:
     def visitors(self) -> list[str]:
         """The class's visitors that there are, running or not."""
         label = {"label": [f"hosting-labctl.class={self.name}", "hosting-labctl.machine=visitor"]}
-        return [one.name for one in self.client.containers.list(all=True, filters=label)]
+        return [
+            one.name
+            for one in self.client.containers.list(all=True, filters=label, ignore_removed=True)
+        ]
 
     def check(self, *words: str) -> tuple[Ran, dict[str, Any]]:
         """``class check`` as JSON, by student."""
@@ -115,7 +118,7 @@ class Course:
             self.labctl("down", self.sandbox(student), "--purge")
         self.labctl("class", "destroy", self.name, "--yes")
         label = {"label": f"hosting-labctl.class={self.name}"}
-        left = self.client.containers.list(all=True, filters=label)
+        left = self.client.containers.list(all=True, filters=label, ignore_removed=True)
         for container in left:
             container.remove(force=True, v=True)
         self.client.close()
@@ -253,7 +256,7 @@ def test_what_a_killed_check_leaves_is_gone_after_the_next(course: Course) -> No
     words = course.home.command("check", course.sandbox(SOLVER), "--exercise", "flag")
     started = subprocess.Popen(words, env=environment, cwd=course.home.directory,
                                stdout=subprocess.DEVNULL)  # fmt: skip
-    eventually(lambda: bool(course.visitors()), 30)
+    eventually(lambda: bool(course.visitors()))
     started.send_signal(signal.SIGKILL)
     started.wait()
     assert course.visitors()  # the control: nobody was left to remove it

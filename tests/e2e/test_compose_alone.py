@@ -20,11 +20,11 @@ def test_the_stack_goes_down_and_up_with_compose_alone(own: Labs) -> None:
     stack.stop()
     assert lab.containers() == []
     stack.start()
-    eventually(lambda: curl(lab.url("app"), ca=ca).status == 200, 30)
+    eventually(lambda: curl(lab.url("app"), ca=ca).status == 200)
     assert {c.Service for c in stack.get_containers()} == {
         "www", "app", "client", "dns", "front", "resolver",
     }  # fmt: skip
     # and labctl takes it up again where Compose left it
-    eventually(lambda: lab.labctl("status").status == 0, 30)
+    eventually(lambda: lab.labctl("status").status == 0)
     assert lab.plan().status == 0
     lab.must("check")

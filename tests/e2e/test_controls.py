@@ -56,7 +56,7 @@ def test_a_stopped_daemon_is_named(
     assert services[0] in failed
     assert failed <= set(services), check.out
     eventually(lambda: lab.labctl("status").status == 0)
-    eventually(lambda: lab.labctl("check", "--service", services[0]).status == 0, 30)
+    eventually(lambda: lab.labctl("check", "--service", services[0]).status == 0)
 
 
 def test_a_stopped_machine_is_named(lab: OwnLab) -> None:

@@ -30,7 +30,7 @@ def kill(process: subprocess.Popen[bytes], with_children: bool) -> None:
 
 def when(process: subprocess.Popen[bytes], moment: Callable[[], bool]) -> None:
     """Wait for a moment in a command's life, or for its end."""
-    eventually(lambda: moment() or process.poll() is not None, 60)
+    eventually(lambda: moment() or process.poll() is not None)
 
 
 def states(lab: OwnLab) -> list[str]:
@@ -124,7 +124,7 @@ def test_a_killed_daemon_comes_back(lab: OwnLab, machine: str, daemon: str) -> N
     pid = lab.pid(machine, daemon)
     lab.output(machine, "sh", "-c", 'kill -KILL "$1"', "sh", pid)
     eventually(lambda: lab.pid(machine, daemon) not in (pid, "-1"))
-    eventually(lambda: lab.labctl("status").status == 0, 30)
+    eventually(lambda: lab.labctl("status").status == 0)
 
 
 def test_a_killed_container_is_started_again_by_up(lab: OwnLab) -> None:
@@ -156,7 +156,7 @@ def test_a_change_that_was_interrupted_is_undone_when_the_machine_starts(lab: Ow
     lab.client.containers.get(lab.container("forms")).kill()
     assert process.wait() == 1
     lab.client.containers.get(lab.container("forms")).start()
-    eventually(lambda: curl(lab.url("forms", program), ca=ca).status == 200, 60)
+    eventually(lambda: curl(lab.url("forms", program), ca=ca).status == 200)
     assert "Answered by the Python" in curl(lab.url("forms", program), ca=ca).body
     assert lab.exec("forms", "test", "-e", undo).status == 1
     lab.must("up")

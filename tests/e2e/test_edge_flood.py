@@ -201,9 +201,9 @@ def test_tls_that_says_no_name_is_ended(edge: OwnEdge, crowd: list[socket.socket
     """Who says nothing has ten seconds."""
     connected(edge.https, 100, crowd, b"\x16\x03")
     connected(edge.https, 1, crowd, client_hello("nobody.example"))
-    crowd[-1].settimeout(5)
+    crowd[-1].settimeout(60)
     alert = crowd[-1].recv(64)
     assert struct.unpack(">BB", alert[5:7]) == (2, 112)  # fatal, unrecognized_name
     # the control: they were let in, and had time
     assert not any(ended(connection) for connection in crowd[:100])
-    eventually(lambda: all(ended(connection) for connection in crowd[:100]), seconds=30)
+    eventually(lambda: all(ended(connection) for connection in crowd[:100]))

@@ -116,7 +116,7 @@ def test_live_packets_are_printed_and_counted(lab: OwnLab) -> None:
         log_in(lab, "http")
         return process.poll() is not None
 
-    eventually(over, 60)
+    eventually(over)
     out, said = process.communicate()
     assert process.returncode == 0, said
     assert "> " in out
@@ -138,7 +138,7 @@ def test_live_packets_that_nobody_reads_any_more_end_the_capture(lab: OwnLab) ->
         return process.poll() is not None
 
     with process:
-        eventually(over, 60)
+        eventually(over)
         assert "Traceback" not in process.stderr.read()
     assert process.returncode == 1
     assert not helpers(lab)
@@ -161,9 +161,12 @@ def test_a_wrong_filter_or_wire_is_wrong_input(lab: OwnLab, tmp_path: Path) -> N
 
 
 def helpers(lab: OwnLab) -> list[str]:
-    """What is left of helpers in the namespace of this lab's machines."""
-    found = lab.client.containers.list(filters={"label": "hosting-labctl.helper=yes"})
-    return [one.name for one in found if "tcpdump" in str(one.attrs["Args"])]
+    """What is left of helpers in the namespaces of this lab's machines."""
+    label = {"label": "hosting-labctl.helper=yes"}
+    found = lab.client.containers.list(filters=label, ignore_removed=True)
+    ours = {f"container:{machine.id}" for machine in lab.containers()}
+    places = {one.name: one.attrs["HostConfig"]["NetworkMode"] for one in found}
+    return [name for name, place in places.items() if place in ours]
 
 
 def test_a_capture_whose_labctl_is_killed_ends_by_itself(lab: OwnLab, tmp_path: Path) -> None:
@@ -175,7 +178,7 @@ def test_a_capture_whose_labctl_is_killed_ends_by_itself(lab: OwnLab, tmp_path: 
     assert helpers(lab)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    eventually(lambda: not helpers(lab), 30)
+    eventually(lambda: not helpers(lab))
 
 
 # --- the gallery
@@ -256,11 +259,11 @@ def by_hand(lab: OwnLab, script: str) -> None:
 
 
 def presented(lab: OwnLab) -> str:
-    """The serial number of the certificate that a client of the shop is shown."""
+    """The serial number of the certificate that a client of the shop is shown; "" for none."""
     host = f"shop.{lab.domain}"
     command = 'openssl s_client -connect "$1:443" -servername "$1" </dev/null 2>/dev/null'
     serial = f"{command} | openssl x509 -noout -serial"
-    return lab.output("client", "sh", "-c", serial, "sh", host).strip()
+    return lab.exec("client", "sh", "-c", serial, "sh", host).out.strip()
 
 
 def test_certbot_by_http_and_its_renewal(lab: OwnLab) -> None:

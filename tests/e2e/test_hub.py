@@ -268,7 +268,7 @@ def test_a_full_mailbox_is_its_owners_alone(room: Classroom) -> None:
     room.exec("cy", "sh", "-c", "head -c 6000000 /dev/urandom | base64 >/run/large")
     for _ in range(4):  # 8 MB each, into 20 MB, of which the last may stand out
         assert submit(room, "cy", "teacher", "", *body).status == 0
-    returned = eventually(lambda: find(room, "cy", "Undelivered"), 60)
+    returned = eventually(lambda: find(room, "cy", "Undelivered"))
     assert "Quota exceeded" in returned
     assert submit(room, "ada", "bo").status == 0
 

@@ -171,8 +171,8 @@ def test_it_sleeps_when_nobody_is_connected_and_not_before(lab: OwnLab) -> None:
 
     async def stay() -> None:
         connection = await opened(lab)
-        assert ask(lab).status == 200
         begun = time.monotonic()
+        assert ask(lab).status == 200
         await asyncio.to_thread(eventually, lambda: asleep(lab, APP_DAEMON), DOZES_AFTER + 15)
         assert time.monotonic() - begun > 30
         assert not asleep(lab, ECHO_DAEMON)

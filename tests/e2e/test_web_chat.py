@@ -133,7 +133,7 @@ def test_the_client_of_the_slides(lab: OwnLab, scheme: str) -> None:
 
 def test_events_come_at_once_through_front_and_inspector(lab: OwnLab) -> None:
     url = f"https://chat.{lab.domain}/events?room=at-once"
-    ran = lab.exec("client", "timeout", "6", "curl", "-sN", url)
+    ran = lab.exec("client", "timeout", "15", "curl", "-sN", url)
     assert ran.status == 124, "an answer that does not end"
     assert '"type": "welcome"' in ran.out
     assert '"type": "time"' in ran.out

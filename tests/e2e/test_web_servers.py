@@ -10,6 +10,7 @@ from tests.e2e.conftest import Labs
 from tests.e2e.support.curl import Answer, curl
 from tests.e2e.support.home import ROOT, Ran
 from tests.e2e.support.lab import OwnLab
+from tests.e2e.support.wait import eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -133,7 +134,7 @@ def test_a_change_is_live_by_reload_and_a_wrong_one_is_refused(lab: OwnLab) -> N
     before = lab.pid("apache", "apache2")
     lab.replace("lab.yml", "apache-club: {service", "apache-club: {names: more-apache, service")
     lab.must("up")
-    assert "<title>The club</title>" in ask(lab, "http://more-apache.{}/").body
+    eventually(lambda: "<title>The club</title>" in ask(lab, "http://more-apache.{}/").body)
     assert lab.pid("apache", "apache2") == before
     lab.write("wrong.conf", "Nonsense\n")
     lab.replace("lab.yml", "apache-club: {names", "apache-club: {config: wrong.conf, names")
@@ -144,7 +145,8 @@ def test_a_change_is_live_by_reload_and_a_wrong_one_is_refused(lab: OwnLab) -> N
     assert "<title>The club</title>" in ask(lab, "http://more-apache.{}/").body
     lab.replace("lab.yml", "config: wrong.conf, names: more-apache, ", "")
     lab.must("up")
-    assert ask(lab, "http://more-apache.{}/", "--connect-to", "::apache-club.{}:").status == 421
+    gone = ("http://more-apache.{}/", "--connect-to", "::apache-club.{}:")
+    eventually(lambda: ask(lab, *gone).status == 421)
 
 
 def test_both_side_by_side(lab: OwnLab) -> None:

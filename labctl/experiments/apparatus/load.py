@@ -6,9 +6,10 @@ import json
 import math
 import subprocess
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from labctl.errors import LabctlError
@@ -17,6 +18,8 @@ from labctl.model import Site
 
 STEADY = 3  # answers in a row after which a site counts as answering
 PATIENCE = 5.0  # seconds for one request
+_BUSY = 60.0  # seconds for the asking program to say what time it is
+UNASKED = 0.5  # seconds without a request that are the asking program's own trouble
 SLOW = 1.0  # seconds between two answers of a site after which it counts as stopped
 
 
@@ -54,7 +57,8 @@ def outages(answers: Iterable[Answer], since: float = 0.0) -> tuple[Outage, ...]
     """How each site fared from ``since`` on.
 
     The longest wait is that between two good answers, the last one before ``since`` included: it
-    counts requests that failed as well as those that were answered late.
+    counts requests that failed as well as those that were answered late. More than UNASKED before
+    the first request since is no wait: whoever asks was held up.
     """
     by_site: dict[str, list[Answer]] = {}
     for answer in answers:
@@ -65,8 +69,16 @@ def outages(answers: Iterable[Answer], since: float = 0.0) -> tuple[Outage, ...]
 def _outage(site: str, answers: list[Answer], since: float) -> Outage:
     asked = [answer for answer in answers if answer.end >= since]
     good = sorted(answer.end for answer in answers if not answer.why)
-    pairs = pairwise(good)
-    longest = max((after - before for before, after in pairs if after >= since), default=0.0)
+    by_end = sorted(answers, key=lambda answer: answer.end)
+    ends = [answer.end for answer in by_end]
+    # for each place in that order, when the first request was due that ended there or later
+    first_due = list(accumulate((answer.due for answer in reversed(by_end)), min))[::-1]
+    waits = (
+        after - max(before, first_due[bisect_right(ends, before)] - UNASKED)
+        for before, after in pairwise(good)
+        if before < after >= since
+    )
+    longest = max(waits, default=0.0)
     return Outage(site, len(asked), sum(bool(answer.why) for answer in asked), longest)
 
 
@@ -153,9 +165,9 @@ class Load:
         """The time now, by the clock of the asking machine; LabctlError where it says none."""
         before = len(self.marks)
         self._tell("mark")
-        if not self._until(lambda: len(self.marks) > before, PATIENCE):
+        if not self._until(lambda: len(self.marks) > before, _BUSY):
             raise LabctlError(
-                f"{self.container} has not said what time it is for {PATIENCE:.0f} s",
+                f"{self.container} has not said what time it is for {_BUSY:.0f} s",
                 "let the host do less meanwhile",
             )
         return self.marks[before]

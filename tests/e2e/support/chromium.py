@@ -24,7 +24,7 @@ _QUIET = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--remote-debugging-port=0",
 )  # fmt: skip
-PATIENCE = 30
+PATIENCE = 120  # seconds
 
 
 class Chromium:

@@ -173,7 +173,7 @@ class Door:
                 self.wfile.write(body)
                 if self.slow:
                     self.wfile.flush()
-                    door.go_on.wait(60)
+                    door.go_on.wait(600)
                     self.wfile.write(body)
 
             @property

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
-PATIENCE = 240
+PATIENCE = 900  # seconds: a bound for what hangs, not for what is slow
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class OwnLab:
     def containers(self) -> list[Any]:
         """All its containers, running or not."""
         found: list[Any] = self.client.containers.list(
-            all=True, filters={"label": f"{LABEL}={self.name}"}
+            all=True, filters={"label": f"{LABEL}={self.name}"}, ignore_removed=True
         )
         return found
 

@@ -63,7 +63,7 @@ class Load:
             self.answers[self._answer()] += 1
 
     def _answer(self) -> str:
-        connection = _Connection("127.0.0.1", self.port, context=self._context, timeout=10)
+        connection = _Connection("127.0.0.1", self.port, context=self._context, timeout=60)
         connection.server_name = self.host
         try:
             connection.request("GET", "/", headers={"Host": f"{self.host}:{self.port}"})

@@ -101,7 +101,9 @@ def h2load(url: str, connect: str, connections: int, requests: int) -> Mapping[s
 
 def wrk(url: str, host: str, connections: int, seconds: int) -> Mapping[str, int]:
     """Answers, and all that went wrong, on so many connections at a time."""
+    # wrk calls an answer that takes two seconds an error: with all these at once some do
     words = ["prlimit", "--nofile=8192", "wrk", "-t", "1", "-c", str(connections)]
+    words += ["--timeout", "20s"]
     ran = run([*words, "-d", f"{seconds}s", "-H", f"Host: {host}", url])
     done = re.search(r"(\d+) requests in", ran.out)
     assert done, ran.said

@@ -10,7 +10,7 @@ T = TypeVar("T")
 PAUSE = 0.05
 
 
-def eventually(question: Callable[[], T], seconds: float = 20) -> T:
+def eventually(question: Callable[[], T], seconds: float = 60) -> T:
     """Ask until the answer is true, at most so long; the answer. AssertionError with the last."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):

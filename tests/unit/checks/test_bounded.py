@@ -52,9 +52,9 @@ def test_who_does_not_end_is_stopped(command: str) -> None:
 
 def test_a_child_that_holds_the_output_does_not_hold_us() -> None:
     begin = time.monotonic()
-    ran = bounded.run(["sh", "-c", "sleep 60 & echo done"], 0.3)
+    ran = bounded.run(["sh", "-c", "sleep 60 & echo done"], 2)
     assert ran.out == b"done\n"
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
 
 
 def test_work_that_nobody_reads_does_not_block() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -66,22 +65,26 @@ def test_one_that_has_ended_is_started_again(program: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "ended"),
+    ("source", "seconds", "ended"),
     [
-        ("while True: print('x' * 1000)", "more than 100 KiB of output"),
-        ("import sys\nwhile True: print('x' * 1000, file=sys.stderr)", "more than 1024 KiB of err"),
-        ("import time; time.sleep(60)", "no end within 1 s"),
-        ("import os, time\nos.close(0)\ntime.sleep(60)", "no end within 1 s"),
+        ("while True: print('x' * 1000)", PATIENCE, "more than 100 KiB of output"),
+        (
+            "import sys\nwhile True: print('x' * 1000, file=sys.stderr)",
+            PATIENCE,
+            "more than 1024 KiB of err",
+        ),
+        ("import time; time.sleep(600)", 1.0, "no end within 1 s"),
+        ("import os, time\nos.close(0)\ntime.sleep(600)", 1.0, "no end within 1 s"),
     ],
 )
-def test_one_that_keeps_to_no_limit_is_stopped(program: Program, source: str, ended: str) -> None:
+def test_one_that_keeps_to_no_limit_is_stopped(
+    program: Program, source: str, seconds: float, ended: str
+) -> None:
     one = program(source)
-    begin = time.monotonic()
-    ran = one.ask(b"x\n" * 100_000, Lines(10**9), 1.0, 100 * 1024)
+    ran = one.ask(b"x\n" * 100_000, Lines(10**9), seconds, 100 * 1024)
     assert ran.ended.startswith(ended)
     assert ran.status is None
     assert one.fresh
-    assert time.monotonic() - begin < PATIENCE
 
 
 def test_a_large_question_arrives_whole(program: Program) -> None:

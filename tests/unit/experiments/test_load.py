@@ -38,6 +38,14 @@ def test_a_stall_without_a_failure_is_one_too() -> None:
     assert outage.stopped
 
 
+def test_time_in_which_nobody_asked_is_no_outage() -> None:
+    """The asking program was held up; the control is a request that was pending meanwhile."""
+    held_up = [Answer("www", t, 0.01) for t, _ in STEADY if not 2 <= t < 4]
+    assert not outages(held_up)[0].stopped
+    pending = [*held_up, Answer("www", 2.0, 2.0)]
+    assert outages(pending)[0].longest == pytest.approx(2.09)
+
+
 def test_what_was_before_the_event_does_not_count() -> None:
     pairs = [(t, "refused" if t < 1 else "") for t, _ in STEADY]
     (outage,) = outages(answers("www", *pairs), since=2.0)

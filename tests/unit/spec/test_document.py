@@ -48,12 +48,12 @@ def test_a_byte_order_mark_is_no_matter() -> None:
 
 
 def test_a_file_of_10_mb() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert said(b"#" * 10 * 2**20) == (
         "lab.yml:1:1: the file has 10.0 MiB; a lab file has at most 1 MiB\n"
         "hint: is this the right file?"
     )
-    assert time.monotonic() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_a_file_of_10_mb() -> None:
     ids=["lists", "mappings", "items", "long", "laughs"],
 )
 def test_bombs_are_refused_quickly(data: bytes) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert said(data).startswith("lab.yml:")
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("text", ["\x00", "a: \x07", "a: \x1b[0m", "a: b\x7f", "a: \x85"])

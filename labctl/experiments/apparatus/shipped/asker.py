@@ -21,6 +21,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+LATE = 0.1  # seconds
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -124,12 +125,19 @@ async def timed(asker: Asker, name: str, due: float, timeout: float) -> None:
 
 
 async def openly(site: Site, rate: float, timeout: float, start: float) -> None:
-    """A connection a request; requests overlap where answers are late."""
+    """A connection a request; requests overlap where answers are late.
+
+    None waits for another: this program itself was held up where one goes much later than it was
+    to, and that one is due when it goes.
+    """
     running: set[asyncio.Task[None]] = set()
     due = start
     while True:
         await asyncio.sleep(due - time.monotonic())
-        task = asyncio.ensure_future(timed(site, site.name, due, timeout))
+        now = time.monotonic()
+        task = asyncio.ensure_future(
+            timed(site, site.name, due if now < due + LATE else now, timeout)
+        )
         running.add(task)
         task.add_done_callback(running.discard)
         due += 1 / rate
