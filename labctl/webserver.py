@@ -13,6 +13,7 @@ from labctl.model import Daemon, File, Lab, Machine, Probe, Server, Service, Tem
 PACKAGES = frozenset({"nginx"})
 CAPABILITIES = frozenset({"SETUID", "SETGID", "KILL"})
 TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
+RELOAD = "/usr/lib/labctl/reload-nginx"
 DAEMON = Daemon(
     name="nginx",
     run=("nginx", "-e", "/dev/stderr", "-g", "daemon off;"),
@@ -21,7 +22,7 @@ DAEMON = Daemon(
         ("s6-setuidgid", "www-data", "mkdir", "-p", *(f"/run/nginx/{t}" for t in TEMPORARY)),
     ),
     test=("nginx", "-t", "-q", "-e", "/dev/stderr"),
-    reload=("s6-svc", "-h", "/run/service/nginx"),
+    reload=(RELOAD, "nginx"),
     watches=("/etc/nginx/", "/etc/ssl/"),
     ready=Probe(80, r"^HTTP/1\.1 ", b"GET / HTTP/1.1\r\nHost: ready.invalid\r\n\r\n"),
 )

@@ -26,6 +26,7 @@ from labctl.model import (
     Template,
     Tier,
 )
+from labctl.webserver import RELOAD
 
 BROUGHT = True
 TIER: Tier = "public"
@@ -43,7 +44,7 @@ _DAEMON = Daemon(
         ("find", PLACE, "-mindepth", "2", "-maxdepth", "2", "-type", "s", "-delete"),
     ),
     test=("nginx", "-c", CONFIG, "-t", "-q", "-e", "/dev/stderr"),
-    reload=("s6-svc", "-h", "/run/service/doorkeeper"),
+    reload=(RELOAD, "doorkeeper"),
     watches=("/etc/doorkeeper/",),
     ready=Probe(SOCKET, "^ready"),
 )

@@ -13,13 +13,13 @@ from labctl.edge import DOORS, unprivileged
 from labctl.edge.names import Known, ways
 from labctl.kinds import Scope
 from labctl.model import Daemon, Expansion, File, Kept, Lab, Limits, Probe, Service, Template, Tier
+from labctl.webserver import RELOAD, TEMPORARY
 
 BROUGHT = True
 TIER: Tier = "outside"
 CONFIG, LISTEN = "/etc/nginx/nginx.conf", "/etc/nginx/listen/"
 DOORS_MAP, RATES_MAP = "/etc/nginx/doors.map", "/etc/nginx/rates.map"
 _AS_DAEMON = "daemon off; pid /run/nginx/pid;"
-TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _daemon(http: int) -> Daemon:
         ),
         # as root, whom alone the output of a test belongs to
         test=("nginx", "-t", "-q", "-e", "/dev/stderr", "-g", "user www-data; pid /run/test.pid;"),
-        reload=("s6-svc", "-h", "/run/service/edge"),
+        reload=(RELOAD, "edge"),
         watches=("/etc/nginx/",),
         restarts=(LISTEN,),  # other ports: the old ones could be in the way of a reload
         ready=Probe(http, r"^HTTP/1\.1 421 ", question),

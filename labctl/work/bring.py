@@ -21,6 +21,7 @@ from labctl.work.session import Choices, Session, known_name, state_directory
 
 EDGE = "the edge"
 ATTEMPTS = 3  # where what was planned from changes meanwhile: a killed `down` that goes on
+_SUBNETS = 10  # where many labs come up at once, each with the first free subnet it sees
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +123,22 @@ def bring_up(
     name = choices.name or known_name(target)
     state = State(state_directory(name)) if name else Session(target, choices, dry=True).state
     with state.locked():
-        for _ in range(ATTEMPTS - 1):
+        attempts, subnets = ATTEMPTS, _SUBNETS
+        while True:
             try:
                 return _bring_up_once(target, choices, reset, engine, report, warn, fresh)
             except addresses.SubnetTaken:
+                subnets -= 1
+                if not subnets:
+                    raise
                 if not engine.containers(state.directory.name):
                     compose.down(state.directory.name, volumes=False)  # networks made before it
                 addresses.forget(state.directory.name, data_home())
             except Unsettled:
+                attempts -= 1
+                if not attempts:
+                    raise
                 engine.settle(state.directory.name)
-        return _bring_up_once(target, choices, reset, engine, report, warn, fresh)
 
 
 def _bring_up_once(

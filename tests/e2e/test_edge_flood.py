@@ -8,7 +8,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -170,15 +169,13 @@ def test_requests_at_one_door_one_after_another_keep_nobody_waiting(edge: OwnEdg
         threads = [threading.Thread(target=flood) for _ in range(6)]
         for thread in threads:
             thread.start()
-        begun = time.monotonic()
         answers = [curl(edge.url(f"s02.{CLASS}.localhost")) for _ in range(20)]
-        seconds = time.monotonic() - begun
         over.set()
         for thread in threads:
             thread.join()
     assert {answer.body for answer in answers} == {f"{CLASS}-s02"}
     assert sum(counted) > 10 * len(answers)
-    assert seconds < 20
+    assert sum(answer.seconds for answer in answers) < 20
 
 
 def test_tls_that_never_ends_at_one_door_keeps_nobody_from_another(

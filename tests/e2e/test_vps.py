@@ -164,10 +164,12 @@ def test_bandwidth_is_bounded_in_both_directions(lab: OwnLab) -> None:
     free = speed(8 * MIB)
     vps(lab, "resize", "app", "--bandwidth", f"{RATE}M")
     for size in (4 * MIB, -4 * MIB):
-        assert 0.7 * RATE < speed(size) < 1.3 * RATE < free
+        speeds = [speed(size) for _ in range(2)]  # a busy machine may hold one of them up
+        assert 0.7 * RATE < max(speeds) < 1.3 * RATE < free
     # nobody on the server can undo it
     assert lab.exec("app", "python3", "-c", "import socket; socket.socket(17, 3)").status != 0
     lab.client.containers.get(lab.container("app")).restart(timeout=5)
+    eventually(lambda: lab.plan().status == 3)  # while it starts it says nothing of itself
     (change,) = lab.plan("--json").json["changes"]
     assert change["reason"] == "bandwidth without limit → 16 Mbit/s"
     lab.must("up")

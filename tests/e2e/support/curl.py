@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.support.home import Ran, run
 
-_CURL = ("curl", "--silent", "--show-error", "--include", "--noproxy", "*", "--max-time", "20")
+_CURL = ("curl", "--silent", "--show-error", "--include", "--noproxy", "*", "--max-time", "60")
 _TOLD = "%{stderr}%{json}"
 Runner = Callable[[list[str], str], Ran]
 
@@ -26,6 +27,7 @@ class Answer:
     address: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    seconds: float = 0.0
 
 
 def on_host(command: list[str], body: str) -> Ran:
@@ -46,12 +48,13 @@ def curl(
     return _parsed(ran, json.loads("{" + told))
 
 
-def _parsed(ran: Ran, told: Mapping[str, str]) -> Answer:
+def _parsed(ran: Ran, told: Mapping[str, Any]) -> Answer:
     head, body = "", ran.out
     while re.match(r"HTTP/[0-9.]+ ", body):
         head, _, body = body.replace("\r\n\r\n", "\n\n", 1).partition("\n\n")
     pairs = (line.partition(":") for line in head.splitlines()[1:])
     headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
     return Answer(
-        0, "", int(told["http_code"]), told["http_version"], told["remote_ip"], headers, body
-    )
+        0, "", int(told["http_code"]), told["http_version"], told["remote_ip"], headers, body,
+        told["time_total"],
+    )  # fmt: skip
