@@ -6,11 +6,12 @@ through the Engine API, what is rare through the Docker SDK.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +38,8 @@ _NOT_READY = "labctl: not ready: "
 _SCRIPTS = "/usr/lib/labctl"
 # Compose clears the line before each, also in a pipe (2.26)
 _COMPOSE_LINE = re.compile(r"(?s)(?:\x1b\[2K)?((?:\x1b\[\d+m[\w.-]+ +\| \x1b\[0m)?)(.*)")
+_STOP_SECONDS = 10  # that a machine has to end by itself
+PROJECT = "com.docker.compose.project"
 _CONFIG_HASH = "com.docker.compose.config-hash"
 
 
@@ -174,8 +177,9 @@ def up(lab: str, file: Path, services: Iterable[str], as_they_are: bool = False)
     _up(lab, file, ["--no-deps", *(["--no-recreate"] if as_they_are else []), *services])
 
 
-def remove_others(lab: str, file: Path) -> None:
-    """Remove the containers that a Compose file no longer has; the others stay as they are."""
+def remove_others(lab: str, file: Path, others: Collection[str]) -> None:
+    """Remove the machines that a Compose file no longer has; the rest stays as it is."""
+    stop(lab, others)
     _up(lab, file, ["--no-recreate", "--remove-orphans"])
 
 
@@ -200,12 +204,25 @@ class Occupied(LabctlError):
     """
 
 
+def stop(lab: str, machines: Collection[str] | None = None) -> None:
+    """Stop a lab's running machines, or these of them, one after the other.
+
+    Where several leave one network in the same moment, an engine before 23.0 may wait for itself
+    for ever, and answers nobody any more (moby/moby#46661).
+    """
+    for container in api.containers([f"{PROJECT}={project(lab)}"], running_only=True):
+        if machines is None or container["Labels"].get(f"{LABEL}.machine") in machines:
+            with contextlib.suppress(api.ApiError):  # it is gone, or Compose will say why not
+                api.stop(container["Id"], _STOP_SECONDS)
+
+
 def down(lab: str, volumes: bool) -> None:
     """Stop and remove a lab's containers and networks, and its volumes where asked.
 
     Occupied where the engine keeps a network.
     """
-    command = ["-p", project(lab), "down", "--remove-orphans", "--timeout", "10"]
+    stop(lab)
+    command = ["-p", project(lab), "down", "--remove-orphans", "--timeout", str(_STOP_SECONDS)]
     try:
         run_compose([*command, *(["--volumes"] if volumes else [])])
     except LabctlError as error:

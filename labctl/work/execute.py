@@ -6,7 +6,7 @@ Nothing is decided here. Killed anywhere, the next ``up`` observes what there is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from labctl import ssh
 from labctl.engines import api, compose
@@ -51,10 +51,11 @@ def execute(session: Rendered, plan: Plan, engine: Engine, report: Report) -> No
     write(session, plan)
     for changes in rounds(session.lab, plan):
         _round(session, changes, engine, report)
-    if plan.of("remove"):
-        for change in plan.of("remove"):
-            report(change.machine, "removing")
-        compose.remove_others(session.name, session.state.compose_file)
+    others = [change.machine for change in plan.of("remove")]
+    if others:
+        for machine in others:
+            report(machine, "removing")
+        compose.remove_others(session.name, session.state.compose_file, others)
         learn_definitions(session, engine)
 
 
@@ -168,8 +169,10 @@ def build_images(session: Rendered, engine: Engine, report: Report) -> None:
     images.build(engine.client, images.needed(them, recipe), recipe, tell, extras=extras)
 
 
-def start(session: Rendered, changes: Iterable[Change]) -> None:
+def start(session: Rendered, changes: Sequence[Change]) -> None:
     """Let Compose create and start machines."""
+    if len(changes) > 1:
+        compose.stop(session.name, [c.machine for c in changes if c.action == "recreate"])
     groups: dict[bool, list[str]] = {}
     for change in changes:
         groups.setdefault(change.action == "start", []).append(change.machine)

@@ -24,7 +24,6 @@ _STUCK = (
     "{count} empty networks, of which the engine has lost count: nothing removes them before it is"
     " restarted, and then `labctl down` does; they are in nobody's way"
 )
-_PROJECT = "com.docker.compose.project"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def _state(lab: str, engine: Engine) -> State:
 
 
 def _ours(lab: str) -> dict[str, Any]:
-    return {"label": [f"{LABEL}.lab={lab}", f"{_PROJECT}={project(lab)}"]}
+    return {"label": [f"{LABEL}.lab={lab}", f"{compose.PROJECT}={project(lab)}"]}
 
 
 def _count(lab: str, engine: Engine) -> dict[str, int]:

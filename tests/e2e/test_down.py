@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -149,3 +151,23 @@ def test_a_lab_of_the_same_name_from_elsewhere_is_not_taken_over(
     assert ran.status == 1
     assert str(lab.home.state / lab.name) in ran.err
     assert lab.started() == before
+
+
+def test_machines_leave_their_network_one_after_the_other(lab: OwnLab) -> None:
+    """In the same moment, they stop an older engine for good (moby/moby#46661)."""
+    since = time.time()
+    lab.must("down")
+    happened = [(one["Action"], one["Actor"]["ID"]) for one in _events(lab, since)]
+    left = [container for action, container in happened if action == "stop"]
+    assert len(left) == 6
+    # nobody is told to end before the one before has gone
+    turns = [container for container, _ in groupby(who for _, who in happened)]
+    assert turns == left
+
+
+def _events(lab: OwnLab, since: float) -> list[Any]:
+    """When a lab's machines were told to end, and had gone, in that order."""
+    with docker.from_env() as engine:
+        wanted = {"type": "container", "label": f"{LABEL}={lab.name}", "event": ["kill", "stop"]}
+        told = engine.events(since=since, until=time.time(), filters=wanted, decode=True)
+        return sorted(told, key=lambda one: one["timeNano"])
