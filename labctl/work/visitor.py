@@ -50,7 +50,8 @@ def visiting(session: Session) -> Iterator[Mapping[str, str]]:
         finally:
             with stay.alone() as last:
                 if last:
-                    each(lambda one: _remove(session.name, one.name), machines)
+                    for one in machines:  # in turn, as in compose.stop
+                        _remove(session.name, one.name)
 
 
 def _start(session: Session, machines: list[Machine]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -167,7 +168,7 @@ def test_machines_leave_their_network_one_after_the_other(lab: OwnLab) -> None:
 
 def _events(lab: OwnLab, since: float) -> list[Any]:
     """When a lab's machines were told to end, and had gone, in that order."""
-    with docker.from_env() as engine:
+    with closing(docker.from_env()) as engine:
         wanted = {"type": "container", "label": f"{LABEL}={lab.name}", "event": ["kill", "stop"]}
         told = engine.events(since=since, until=time.time(), filters=wanted, decode=True)
         return sorted(told, key=lambda one: one["timeNano"])
